@@ -1,0 +1,54 @@
+# loam_module(<name> DEPENDS <modules...> LIBRARIES <third-party targets...>)
+#
+# Declares the module in the current folder: every *.cc becomes part of library loam_<name>, except
+#   *_test.cc   -> one program <name>_test, run by ctest case by case
+#   *_fuzz.cc   -> one libFuzzer program each (LOAM_FUZZ)
+#   *_bench.cc  -> one program each (LOAM_BENCH)
+#   main.cc     -> left to the folder's own CMakeLists.txt
+# DEPENDS is the closed list of modules that its files may include; tools/house.py checks it against
+# the includes and against the layers. LIBRARIES are private: a third-party header has one home.
+function(loam_module name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  file(GLOB all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  set(benches ${all})
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench)\\.cc$|/main\\.cc$")
+
+  list(TRANSFORM ARG_DEPENDS PREPEND loam_)
+  add_library(loam_${name} STATIC ${sources})
+  set_target_properties(loam_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(loam_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(loam_${name} PUBLIC ${ARG_DEPENDS} PRIVATE loam_flags ${ARG_LIBRARIES})
+
+  if(tests AND BUILD_TESTING AND NOT LOAM_FUZZ)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE
+      loam_${name} loam_flags ${ARG_LIBRARIES} ${ARG_TEST_LIBRARIES} loam::gtest)
+    target_compile_definitions(${name}_test PRIVATE
+      LOAM_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  endif()
+  foreach(kind IN ITEMS fuzz bench)
+    string(TOUPPER ${kind} option)
+    if(NOT LOAM_${option})
+      continue()
+    endif()
+    set(files ${fuzzers})
+    if(kind STREQUAL "bench")
+      set(files ${benches})
+    endif()
+    foreach(file IN LISTS files)
+      get_filename_component(stem ${file} NAME_WE)
+      add_executable(${stem} ${file})
+      target_link_libraries(${stem} PRIVATE loam_${name} loam_flags)
+      if(kind STREQUAL "fuzz")
+        target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+      endif()
+    endforeach()
+  endforeach()
+endfunction()

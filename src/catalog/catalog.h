@@ -1,0 +1,78 @@
+// The models that this node holds: names, files, identity, licence.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/digest.h"
+#include "env/clock.h"
+#include "env/disk.h"
+
+namespace loam::catalog {
+
+/// What the header of a GGUF file says; read by our own bounded parser (gguf.h), never by the
+/// engine.
+struct ModelFacts {
+  std::string architecture;  // "llama"
+  std::string display_name;  // general.name
+  std::string quantisation;  // "Q4_1": by the type that most weights have
+  std::uint64_t parameters = 0;
+  std::uint32_t context = 0;  // tokens it was trained for
+  std::uint32_t embedding_width = 0;
+  std::uint32_t layers = 0;
+  std::string licence;        // general.license as written; empty if unknown
+  std::string chat_template;  // empty if none
+};
+
+struct Model {
+  std::string name;         // "smollm2"; [a-z0-9][a-z0-9._:/-]{0,127}, unique
+  crypto::Digest sha256{};  // of the file
+  std::uint64_t bytes = 0;
+  env::Path file;       // data/models/<sha256>.gguf, or the linked file itself
+  std::string source;   // where it came from: URL, hf:..., or path
+  std::string licence;  // SPDX id or text as given or found; "unknown" if neither
+  std::int64_t added_ms = 0;
+  std::int64_t used_ms = 0;  // last load; 0: never
+  ModelFacts facts;
+};
+
+/// Thread-safe. Durable: what a call acknowledged is there after a crash.
+class Catalog {
+ public:
+  /// `models` is the folder of files, `database` the catalogue's own file; both are made.
+  static Result<std::unique_ptr<Catalog>> open(const env::Path& database, const env::Path& models,
+                                               env::Clock& clock);
+  virtual ~Catalog() = default;
+
+  virtual Result<std::vector<Model>> list() = 0;  // by name
+  /// By name, "name:latest", or at least 8 hexadecimal characters of its hash, if unique.
+  /// @error NotFound  the hint names the nearest model there is.
+  virtual Result<Model> find(std::string_view name) = 0;
+
+  /// Takes a complete, hashed file into the catalogue under `name`; replaces a model of that name.
+  /// @error Corrupt  not a GGUF file that we can read the header of.
+  virtual Result<Model> add(const std::string& name, const env::Path& file,
+                            const crypto::Digest& sha256, const std::string& source,
+                            const std::string& licence) = 0;
+  /// A second name for the same file.
+  virtual Result<Model> copy(std::string_view from, const std::string& to) = 0;
+  /// Forgets the name, and deletes the file once no name needs it (never a linked one).
+  virtual Result<> remove(std::string_view name) = 0;
+
+  /// Opens the file of a model after making sure that it is still the hashed one: by its stamp if
+  /// that was seen before, else by hashing again (`progress` gets the bytes done).
+  /// @error Corrupt  the content changed; the message names the file. NotFound  the file is gone.
+  virtual Result<env::Fd> open_verified(const Model& model) = 0;
+
+  virtual Result<> mark_used(std::string_view name) = 0;
+  virtual const env::Path& folder() const = 0;
+};
+
+/// @error InvalidArgument  not a usable model name.
+Result<std::string> checked_name(std::string_view name);
+
+}  // namespace loam::catalog

@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include "env/disk.h"
+#include "env/folders.h"
+#include "env/queue.h"
+#include "env/random.h"
+#include "env/thread.h"
+
+namespace loam::env {
+namespace {
+
+Path fresh_folder() {
+  const Path path = std::filesystem::temp_directory_path() / random_id("loam-env-");
+  EXPECT_TRUE(make_folder(path).has_value());
+  return path;
+}
+
+TEST(Disk, ReplacesAFileWholeAndKeepsItsMode) {
+  const Path folder = fresh_folder();
+  const Path file = folder / "token";
+  ASSERT_TRUE(write_file_atomic(file, "one", 0600).has_value());
+  ASSERT_TRUE(write_file_atomic(file, "two", 0600).has_value());
+  EXPECT_EQ(read_file(file, 10).value(), "two");
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Disk, RefusesAFileThatIsLargerThanAllowed) {
+  const Path folder = fresh_folder();
+  ASSERT_TRUE(write_file_atomic(folder / "f", "12345").has_value());
+  EXPECT_EQ(read_file(folder / "f", 4).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(read_file(folder / "none", 4).error().code, ErrorCode::kNotFound);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Disk, AStampTellsAnEditedFile) {
+  const Path folder = fresh_folder();
+  ASSERT_TRUE(write_file_atomic(folder / "f", "a").has_value());
+  const FileStamp before = stamp(folder / "f").value();
+  EXPECT_EQ(stamp(open_read(folder / "f").value()).value(), before);
+  ASSERT_TRUE(write_file_atomic(folder / "f", "b").has_value());
+  EXPECT_NE(stamp(folder / "f").value(), before);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Disk, ASecondLockNamesTheHolder) {
+  const Path folder = fresh_folder();
+  {
+    const auto first = FileLock::acquire(folder / "lock");
+    ASSERT_TRUE(first.has_value());
+    const auto second = FileLock::acquire(folder / "lock");
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().code, ErrorCode::kAlreadyExists);
+    EXPECT_NE(second.error().message.find(std::to_string(getpid())), std::string::npos);
+  }
+  EXPECT_TRUE(FileLock::acquire(folder / "lock").has_value());
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Queue, RefusesWhenFullAndDrainsWhenClosed) {
+  BoundedQueue<int> queue(2);
+  EXPECT_TRUE(queue.try_push(1));
+  EXPECT_TRUE(queue.try_push(2));
+  EXPECT_FALSE(queue.try_push(3));
+  queue.close();
+  EXPECT_EQ(queue.pop(), 1);
+  EXPECT_EQ(queue.pop(), 2);
+  EXPECT_EQ(queue.pop(), std::nullopt);
+}
+
+TEST(ThreadPool, RunsEveryJobThatItTook) {
+  std::atomic<int> ran = 0;
+  int taken = 0;
+  {
+    ThreadPool pool("test", 3, 1000);
+    for (int i = 0; i < 500; ++i) taken += pool.try_run([&] { ++ran; }) ? 1 : 0;
+  }
+  EXPECT_EQ(ran, taken);
+}
+
+TEST(Folders, HomePutsEverythingBelowOneFolder) {
+  const Folders folders = find_folders(Path("/x/y")).value();
+  for (const Path& path :
+       {folders.config, folders.data, folders.state, folders.cache, folders.runtime})
+    EXPECT_EQ(path.parent_path(), Path("/x/y"));
+}
+
+}  // namespace
+}  // namespace loam::env
