@@ -38,6 +38,7 @@ class Value {
   Value(Bytes v) : data_(std::move(v)) {}
   Value(Array v) : data_(std::move(v)) {}
   Value(Object v) : data_(std::move(v)) {}
+  explicit Value(Data data) : data_(std::move(data)) {}
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   /// The content if it has that type, else nullptr.
