@@ -11,6 +11,7 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "env/file.h"
 #include "env/random.h"
 
 namespace loam::env {
@@ -38,23 +39,6 @@ FileStamp stamp_of(const struct stat& s) {
     return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
   };
   return {s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size), ns(s.st_mtim), ns(s.st_ctim)};
-}
-
-Result<> write_all(const Fd& file, const Path& path, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(file.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return std::unexpected(system_error("write", path, errno));
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
-Result<> sync_folder(const Path& folder) {
-  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0)
-    return std::unexpected(system_error("sync folder", folder, errno));
-  return {};
 }
 
 }  // namespace
@@ -128,7 +112,7 @@ Result<> write_file_atomic(const Path& path, std::string_view content, unsigned 
     ::unlink(temporary.c_str());
     return std::unexpected(system_error("rename", path, error_number));
   }
-  return sync_folder(path.parent_path().empty() ? Path(".") : path.parent_path());
+  return sync_folder(path.parent_path());
 }
 
 Result<> make_folder(const Path& path) {

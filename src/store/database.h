@@ -15,7 +15,12 @@
 
 namespace loam::store {
 
-/// A prepared statement with its cursor. Parameters and columns count from 0.
+/// A prepared statement with its cursor. Parameters and columns count from 0. A statement that has
+/// ended (step() gave false, run() came back) may be bound and used again.
+///
+/// Errors of step() and run(): AlreadyExists (a unique column), InvalidArgument (another
+/// constraint), ResourceExhausted (disk full), Corrupt, PermissionDenied (read-only), Unavailable
+/// (busy, I/O).
 class Statement {
  public:
   Statement(Statement&&) noexcept;
@@ -30,7 +35,7 @@ class Statement {
 
   /// Goes to the next row; false at the end.
   Result<bool> step();
-  /// Runs a statement that yields no row.
+  /// Runs a statement that yields no row; it can then be bound and run again.
   Result<> run();
 
   std::int64_t integer(int column) const;
@@ -63,10 +68,20 @@ class Database {
   /// Runs SQL that yields no rows.
   Result<> execute(std::string_view sql);
   /// Runs `body` in one transaction: committed (durably) if it succeeds, else rolled back.
+  /// Does not nest.
   Result<> transaction(const std::function<Result<>()>& body);
+
+  /// Rows that the last INSERT, UPDATE or DELETE touched.
+  std::int64_t changes() const;
+  /// Moves the write-ahead log into the file and empties it, so that erased text is in neither.
+  /// Does nothing while another process reads.
+  Result<> truncate_wal();
+  /// Reads every page. @error Corrupt  the first damage found. Takes time with the file's size.
+  Result<> check();
 
  private:
   struct State;
+  Result<> migrate(std::span<const std::string_view> migrations);
   explicit Database(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
