@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "http/message.h"
 
@@ -35,7 +36,8 @@ class Exchange {
   virtual void end() = 0;
 
   /// Calls `gone` once if the client goes away before the answer is complete; at once if it
-  /// already has. Runs on an I/O thread: must not block.
+  /// already has. A later call replaces the earlier one. Runs on an I/O thread: must not block,
+  /// and must not own this Exchange (which could then never count as dropped).
   virtual void on_disconnect(std::function<void()> gone) = 0;
 };
 

@@ -12,12 +12,18 @@ namespace loam::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kDelete, kOptions, kOther };
 std::string_view method_name(Method method);
+/// kOther for a method that no route of ours has.
+Method parse_method(std::string_view name);
+
+/// Field names compare without case (ASCII only).
+bool same_name(std::string_view a, std::string_view b);
 
 /// Fields in order; names compare without case.
 class Headers {
  public:
   void add(std::string name, std::string value);
   void set(std::string name, std::string value);  // replaces all of that name
+  void remove(std::string_view name);
   /// The first value; nullptr if there is none. Valid until the next change.
   const std::string* find(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
@@ -36,7 +42,8 @@ struct Request {
   std::string id;  // ours, "req_...": in the reply's x-request-id and in error logs
   bool peer_is_loopback = false;
 
-  /// A decoded query parameter; empty if absent.
+  /// A decoded query parameter ('+' read as a space); empty if absent, or not valid UTF-8 once
+  /// decoded.
   std::optional<std::string> query_param(std::string_view name) const;
 };
 
