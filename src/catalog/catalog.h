@@ -26,6 +26,8 @@ struct ModelFacts {
   std::uint32_t layers = 0;
   std::string licence;        // general.license as written; empty if unknown
   std::string chat_template;  // empty if none
+  /// Keys and values of one token over all layers, 16-bit floats; an estimate, 0 if unknown.
+  std::uint64_t kv_bytes_per_token = 0;
 };
 
 struct Model {

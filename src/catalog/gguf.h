@@ -1,0 +1,35 @@
+// Our own reader of a GGUF file's header: strict, bounded, and independent of the engine's.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+#include "env/disk.h"
+
+namespace loam::catalog {
+
+/// No real file comes near these. Whatever a file announces, memory grows only with bytes read.
+struct GgufLimits {
+  std::uint64_t header_bytes_max = std::uint64_t{256} << 20;
+  std::uint64_t pairs_max = 65'536;
+  std::uint64_t tensors_max = 262'144;
+  std::uint64_t name_bytes_max = 1024;          // of a key or a tensor
+  std::uint64_t word_bytes_max = 4096;          // of a name or licence that is kept
+  std::uint64_t template_bytes_max = 1U << 20;  // of a chat template
+};
+
+/// Reads metadata and tensor infos, versions 2 and 3, little-endian. Arrays (vocabularies) are
+/// walked, not kept. Checks that shapes, types and places of all tensors fit into the file.
+/// @error Corrupt  anything else; the message says where and what, without the file's name.
+/// @error Unsupported  another version or byte order, an unknown weight format, a part of a split
+///                     model. Unavailable  the disk failed.
+/// @source GGUF specification, github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+Result<ModelFacts> read_gguf(ByteView bytes, const GgufLimits& limits = {});
+/// The same from a file, read with pread(): the descriptor's position does not matter. The message
+/// names `path`.
+Result<ModelFacts> read_gguf(const env::Fd& file, const env::Path& path,
+                             const GgufLimits& limits = {});
+
+}  // namespace loam::catalog
