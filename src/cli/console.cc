@@ -1,0 +1,124 @@
+#include "cli/console.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/format.h"
+#include "base/parse.h"
+#include "codec/json.h"
+#include "env/folders.h"
+
+namespace loam::cli {
+namespace {
+
+bool write_fd(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+/// One line of the terminal, as the person types it.
+std::string read_answer() {
+  std::string out;
+  char c = 0;
+  while (out.size() < 80 && ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') out += c;
+  return out;
+}
+
+}  // namespace
+
+Console::Console(ConsoleOptions options, Sink out, Sink err)
+    : options_(options), out_(std::move(out)), err_(std::move(err)) {}
+
+void Console::out(std::string_view text) {
+  progress("");
+  if (!text.empty() && !out_(text)) intact_ = false;
+}
+
+void Console::line(std::string_view text) { out(format("{}\n", text)); }
+
+void Console::json(const codec::Value& value) { line(codec::to_json(value)); }
+
+void Console::note(std::string_view text) {
+  if (!options_.err_is_terminal || options_.quiet) return;
+  progress("");
+  err_(format("{}\n", text));
+}
+
+void Console::warn(std::string_view text) {
+  progress("");
+  err_(format("{}\n", text));
+}
+
+void Console::error(const Error& error) {
+  progress("");
+  if (options_.json) {
+    codec::Value inner;
+    inner.set("code", error_code_name(error.code));
+    inner.set("message", error.message);
+    inner.set("hint", error.hint);
+    codec::Value value;
+    value.set("error", std::move(inner));
+    err_(codec::to_json(value) + "\n");
+    return;
+  }
+  err_(format("{} {}\n", style_err("1;31", "loam:"), printable(error.message)));
+  if (!error.hint.empty()) err_(format("  {}\n", printable(error.hint)));
+}
+
+void Console::progress(std::string_view text) {
+  if (!options_.err_is_terminal || !options_.progress || options_.quiet || options_.json) return;
+  if (text.empty() && !progress_shown_) return;
+  err_(format("\r\x1b[K{}", text));
+  progress_shown_ = !text.empty();
+}
+
+Result<bool> Console::ask(std::string_view question) {
+  if (options_.yes) return true;
+  if (!options_.in_is_terminal || !options_.err_is_terminal)
+    return fail(ErrorCode::kPermissionDenied,
+                format("{}: nobody can be asked, since this is no terminal", question),
+                "say --yes to go on without asking");
+  err_(format("{} [y/N] ", question));
+  const std::string answer = to_lower_ascii(trim(read_answer()));
+  return answer == "y" || answer == "yes";
+}
+
+std::string Console::bold_out(std::string_view text) const {
+  if (!options_.out_is_terminal || !options_.colour) return std::string(text);
+  return format("\x1b[1m{}\x1b[0m", text);
+}
+
+std::string Console::style_err(std::string_view code, std::string_view text) const {
+  if (!options_.err_is_terminal || !options_.colour) return std::string(text);
+  return format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+Console process_console() {
+  ConsoleOptions options;
+  options.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  options.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  options.in_is_terminal = ::isatty(STDIN_FILENO) == 1;
+  options.colour = !env::variable("NO_COLOR");
+  return {options, [](std::string_view text) { return write_fd(STDOUT_FILENO, text); },
+          [](std::string_view text) { return write_fd(STDERR_FILENO, text); }};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F)
+      out += format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace loam::cli

@@ -1,0 +1,67 @@
+#include "node/machine.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/format.h"
+#include "base/parse.h"
+#include "env/disk.h"
+
+namespace loam::node {
+namespace {
+
+/// The number behind "name:" in /proc/meminfo, which counts in KiB.
+std::uint64_t meminfo(std::string_view text, std::string_view name) {
+  for (const auto line : split(text, '\n')) {
+    if (!line.starts_with(name)) continue;
+    auto rest = trim(line.substr(name.size()));
+    rest = rest.substr(0, rest.find(' '));
+    return static_cast<std::uint64_t>(parse_int(rest).value_or(0)) << 10;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<std::string> missing_cpu_features() {
+  std::vector<std::string> out;
+#if defined(__x86_64__)
+  // x86-64-v3, which the kernels are built for (DESIGN.md 8.11).
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") == 0) out.emplace_back("AVX2");
+  if (__builtin_cpu_supports("fma") == 0) out.emplace_back("FMA");
+  if (__builtin_cpu_supports("bmi2") == 0) out.emplace_back("BMI2");
+#endif
+  return out;
+}
+
+std::string cpu_name() {
+  const auto text = env::read_file("/proc/cpuinfo", 16U << 20);
+  if (!text) return "unknown";
+  for (const auto line : split(*text, '\n')) {
+    const auto colon = line.find(':');
+    if (line.starts_with("model name") && colon != std::string_view::npos)
+      return std::string(trim(line.substr(colon + 1)));
+  }
+  return "unknown";
+}
+
+std::uint32_t core_count() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+Memory memory() {
+  const auto text = env::read_file("/proc/meminfo", 1U << 20);
+  if (!text) return {};
+  return {meminfo(*text, "MemTotal:"), meminfo(*text, "MemAvailable:")};
+}
+
+std::string version() { return LOAM_VERSION; }
+
+std::string system_name() {
+  utsname name{};
+  if (::uname(&name) != 0) return "unknown";
+  return format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+}  // namespace loam::node
