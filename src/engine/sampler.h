@@ -32,6 +32,10 @@ crypto::Digest integer_entropy(std::int64_t seed);
 /// g(position, token) = -ln(-ln u); in [-3.604, 36.737].
 double gumbel_noise(const crypto::Digest& seed, std::uint64_t position, TokenId token);
 
+/// @error InvalidArgument  a value that gumbel-v1 does not allow, or a biased token outside
+///                         [0, vocabulary); the message names the parameter.
+Result<> check_sampling(const SamplingParams& params, std::uint32_t vocabulary);
+
 /// What one sampling step yields.
 struct Sampled {
   TokenId token = 0;
@@ -42,7 +46,7 @@ struct Sampled {
 /// Samples the tokens of one choice. Keeps the counts that penalties need.
 class Sampler {
  public:
-  /// `prompt` counts for the repetition penalty only.
+  /// `params` passes check_sampling. `prompt` counts for the repetition penalty only.
   Sampler(SamplingParams params, const crypto::Digest& seed, std::span<const TokenId> prompt);
 
   /// Chooses output token number `position()` and counts it. `logits` is [vocabulary]; -inf =
@@ -56,14 +60,23 @@ class Sampler {
     bool in_prompt = false;
     std::uint32_t in_output = 0;
   };
+
+  bool counts() const;  // whether any penalty looks at what came before
+  float changed_logit(float logit, std::int64_t bias, const Count& count) const;
+  void change_logits(std::span<const float> logits);
+
   SamplingParams params_;
   crypto::Digest seed_;
   std::unordered_map<TokenId, Count> counts_;
   std::uint64_t position_ = 0;
-  std::vector<float> work_;  // penalised logits, reused
+  // Reused from step to step.
+  std::vector<float> peaks_;    // largest logit of each chunk
+  std::vector<float> changed_;  // logits with bias and penalties; empty if there are none
+  std::vector<float> changed_peaks_;
 };
 
 /// ln softmax(logits)[token], and the best `count` of all.
-Sampled score(std::span<const float> logits, TokenId token, std::uint32_t count);
+/// @error Internal  a NaN among the logits, or all are -inf.
+Result<Sampled> score(std::span<const float> logits, TokenId token, std::uint32_t count);
 
 }  // namespace loam::engine
