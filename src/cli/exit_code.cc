@@ -23,6 +23,15 @@ ExitCode exit_code_of(ErrorCode code) {
   return ExitCode::kFailed;
 }
 
+ErrorCode error_code_of_exit(int exit_code) {
+  for (const auto code :
+       {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kUnavailable,
+        ErrorCode::kPermissionDenied, ErrorCode::kCorrupt, ErrorCode::kDeadlineExceeded,
+        ErrorCode::kCancelled, ErrorCode::kAlreadyExists})
+    if (static_cast<int>(exit_code_of(code)) == exit_code) return code;
+  return ErrorCode::kInternal;
+}
+
 std::string exit_codes_text() {
   constexpr std::pair<ExitCode, const char*> kRows[] = {
       {ExitCode::kOk, "done"},

@@ -23,6 +23,9 @@ enum class ExitCode : int {
 /// The one table from what went wrong to what the process answers.
 ExitCode exit_code_of(ErrorCode code);
 
+/// What an exit code of `loam` says about the failure behind it.
+ErrorCode error_code_of_exit(int exit_code);
+
 /// The text of `loam help exit-codes`.
 std::string exit_codes_text();
 

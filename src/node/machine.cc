@@ -25,18 +25,6 @@ std::uint64_t meminfo(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-std::vector<std::string> missing_cpu_features() {
-  std::vector<std::string> out;
-#if defined(__x86_64__)
-  // x86-64-v3, which the kernels are built for (DESIGN.md 8.11).
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") == 0) out.emplace_back("AVX2");
-  if (__builtin_cpu_supports("fma") == 0) out.emplace_back("FMA");
-  if (__builtin_cpu_supports("bmi2") == 0) out.emplace_back("BMI2");
-#endif
-  return out;
-}
-
 std::string cpu_name() {
   const auto text = env::read_file("/proc/cpuinfo", 16U << 20);
   if (!text) return "unknown";

@@ -1,14 +1,11 @@
-// What this machine is, as far as a node's start and the doctor must know.
+// What this machine is, as far as a node's status and the doctor show.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace loam::node {
 
-/// Instruction sets that this build's kernels need and this processor lacks; empty: all there.
-std::vector<std::string> missing_cpu_features();
 /// "AMD Ryzen 5 ..."; "unknown" where the system does not say.
 std::string cpu_name();
 std::uint32_t core_count();

@@ -20,6 +20,8 @@ struct Presence {
 };
 
 env::Path presence_file(const env::Folders& folders);
+/// The owner's secret, mode 0600. @source DESIGN.md 8.9.
+env::Path token_file(const env::Folders& folders);
 /// The lock that the one node of these folders holds.
 env::Path lock_file(const env::Folders& folders);
 
