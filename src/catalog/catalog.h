@@ -42,6 +42,13 @@ struct Model {
   ModelFacts facts;
 };
 
+/// What add() does with the file it is given.
+enum class Placing {
+  kCopy,  // a second name on the same disk (hard link) where that works, else a copy
+  kMove,  // the file is ours, such as a complete download: it is gone from its old place
+  kStay,  // linked: it stays where it is and is never deleted by us
+};
+
 /// Thread-safe. Durable: what a call acknowledged is there after a crash.
 class Catalog {
  public:
@@ -51,22 +58,27 @@ class Catalog {
   virtual ~Catalog() = default;
 
   virtual Result<std::vector<Model>> list() = 0;  // by name
-  /// By name, "name:latest", or at least 8 hexadecimal characters of its hash, if unique.
-  /// @error NotFound  the hint names the nearest model there is.
+  /// By name in any case, "name:latest", or at least 8 hexadecimal characters of its hash, if
+  /// unique.
+  /// @error NotFound  the hint names the nearest model there is. InvalidArgument  several models'
+  /// hashes begin so.
   virtual Result<Model> find(std::string_view name) = 0;
 
   /// Takes a complete, hashed file into the catalogue under `name`; replaces a model of that name.
-  /// @error Corrupt  not a GGUF file that we can read the header of.
+  /// An empty `licence` is taken from the file, and is "unknown" if that says none.
+  /// @error Corrupt  not a GGUF file that we can read the header of, or not of this hash.
+  /// @error Unsupported, as read_gguf(). ResourceExhausted  disk full; nothing was changed.
   virtual Result<Model> add(const std::string& name, const env::Path& file,
                             const crypto::Digest& sha256, const std::string& source,
-                            const std::string& licence) = 0;
+                            const std::string& licence, Placing placing = Placing::kCopy) = 0;
   /// A second name for the same file.
   virtual Result<Model> copy(std::string_view from, const std::string& to) = 0;
-  /// Forgets the name, and deletes the file once no name needs it (never a linked one).
+  /// Forgets the name (a hash is not enough here), and deletes the file once no name needs it
+  /// (never a linked one). An engine that has the file open keeps it until it lets go.
   virtual Result<> remove(std::string_view name) = 0;
 
   /// Opens the file of a model after making sure that it is still the hashed one: by its stamp if
-  /// that was seen before, else by hashing again (`progress` gets the bytes done).
+  /// that was seen before, else by hashing again, which takes about a second per gigabyte.
   /// @error Corrupt  the content changed; the message names the file. NotFound  the file is gone.
   virtual Result<env::Fd> open_verified(const Model& model) = 0;
 
