@@ -21,7 +21,7 @@ struct ClientRequest {
   std::int64_t stall_timeout_ms = 60'000;  // no byte for so long: DeadlineExceeded; 0: never
   std::int64_t total_timeout_ms = 0;       // 0: none
   int redirects_max = 5;  // never from https to http; credentials stay with the host
-  std::uint64_t body_bytes_max = 64U << 20;
+  std::uint64_t body_bytes_max = 64U << 20;  // fetch() only; who takes a stream counts for himself
 };
 
 /// The head of a reply, given before its body.
@@ -39,8 +39,14 @@ struct ClientCallbacks {
 };
 
 /// Sends the request and waits for the whole reply; any status is a success here.
+/// Redirects are followed here; Authorization and Cookie do not go along to another host or port.
+/// Ask for a part with a `range` header. A proxy named in the environment is used, except for
+/// loopback addresses.
+///
 /// @error Unavailable  no connection, or it broke (message says which). DeadlineExceeded.
-/// @error ResourceExhausted  body larger than body_bytes_max. InvalidArgument  bad URL.
+/// @error ResourceExhausted  body larger than body_bytes_max.
+/// @error InvalidArgument  bad URL or header. Unsupported  neither https nor http, also as the
+/// target of a redirect; a redirect from https to http.
 /// @thread any; each call is independent.
 Result<Response> fetch(const ClientRequest& request);
 

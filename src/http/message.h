@@ -49,8 +49,8 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;
-  std::string body;
+  Headers headers = {};
+  std::string body = {};
 };
 
 /// %XX decoded; '+' stays. Empty if an escape is broken.

@@ -79,12 +79,11 @@ void Reply::end() {
 void Reply::on_disconnect(std::function<void()> gone) {
   {
     const std::scoped_lock lock(mutex_);
-    const bool open = state_ == State::kWaiting || state_ == State::kStreaming;
-    if (open && !client_left_) {
+    if (state_ == State::kComplete) return;
+    if (!client_left_) {
       gone_.swap(gone);
       return;
     }
-    if (!client_left_) return;
   }
   gone();
 }

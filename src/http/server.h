@@ -14,7 +14,8 @@ namespace loam::http {
 struct Limits {
   std::size_t head_bytes_max = 32U << 10;          // request line and headers; more: 431
   std::size_t body_bytes_max = 8U << 20;           // more: 413
-  std::size_t connections_max = 4096;              // more: accepted and closed with 503
+  std::size_t all_bodies_bytes_max = 512U << 20;   // being read, all connections together: 503
+  std::size_t connections_max = 4096;              // more: answered with 503 and closed
   std::int64_t head_timeout_ms = 10'000;           // from first byte to end of head: 408
   std::int64_t body_timeout_ms = 60'000;           // for the whole body: 408
   std::int64_t idle_timeout_ms = 75'000;           // keep-alive between requests: closed
@@ -37,8 +38,8 @@ struct ServerOptions {
   std::unique_ptr<TlsFiles> tls;  // null: plain HTTP
 };
 
-/// Turns a refusal that the server itself makes (400, 408, 413, 431, 503, 500) into a reply body,
-/// so that this module knows no API's error format.
+/// Turns a refusal that the server itself makes (400, 408, 413, 417, 431, 500, 501, 503, 505) into
+/// a reply body, so that this module knows no API's error format.
 using ErrorWriter = std::function<Response(int status, std::string_view message)>;
 
 class Server {
