@@ -27,8 +27,8 @@ struct SamplingParams {
   std::int64_t repetition_penalty = 1'000'000;  // micro; prompt and output; 1: none
   std::int64_t presence_penalty = 0;            // micro; output only
   std::int64_t frequency_penalty = 0;           // micro; output only
-  std::vector<std::pair<TokenId, std::int64_t>>
-      logit_bias;  // token, micro; ascending, no token twice
+  std::vector<std::pair<TokenId, std::int64_t>> logit_bias =
+      {};  // token, micro; ascending, no token twice
   friend bool operator==(const SamplingParams&, const SamplingParams&) = default;
 };
 
@@ -120,6 +120,7 @@ struct ModelInfo {
   std::uint64_t weight_bytes = 0;
   std::uint32_t context_trained = 0;  // tokens
   std::uint32_t context = 0;          // tokens one sequence may hold here, prompt and answer
+  std::uint32_t context_total = 0;    // tokens (KV cells) that all sequences share; 0: no limit
   std::uint32_t sequences_max = 0;    // that run at the same time
   std::uint32_t vocabulary = 0;       // tokens
   std::uint32_t embedding_width = 0;
