@@ -10,7 +10,7 @@ const model = "smollm2";
 const ask = [{ role: "user", content: "Name one colour of the rainbow." }];
 
 const ajv = new Ajv({ strict: false, validateFormats: false });
-ajv.addSchema({ $id: "oai", ...JSON.parse(readFileSync(new URL("../openai-schemas.json", import.meta.url))) });
+ajv.addSchema({ $id: "oai", ...JSON.parse(readFileSync(process.env.LOAM_SCHEMAS)) });
 function check(name, body) {
   const validate = ajv.getSchema(`oai#/components/schemas/${name}`);
   assert.ok(validate(body), `${name}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(body).slice(0, 500)}`);
