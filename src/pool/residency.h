@@ -27,8 +27,9 @@ struct ResidencyOptions {
 using EngineStarter = std::function<Result<std::unique_ptr<engine::Engine>>(
     const catalog::Model&, const engine::LoadOptions&)>;
 
-/// A loaded model in use. While a Lease lives, its engine stays. Copyable: choices and callbacks
-/// share it.
+/// A loaded model in use. While a Lease lives, its engine stays, unless the Residency itself ends.
+/// Copyable: choices and callbacks share it. The last copy may be dropped on any thread, the
+/// engine's event thread too: the engine itself is ended elsewhere.
 class Lease {
  public:
   Lease() = default;
@@ -37,7 +38,7 @@ class Lease {
 
  private:
   friend class ResidencyImpl;
-  std::shared_ptr<engine::Engine> engine_;  // shared: the residency and every lease hold it
+  std::shared_ptr<engine::Engine> engine_;  // shared by the copies: the last one ends the use
   std::shared_ptr<const catalog::Model> model_;
 };
 
@@ -50,12 +51,15 @@ struct Resident {
   std::optional<std::int64_t> unloads_ms;  // wall clock; empty: in use, or never
 };
 
-/// Thread-safe. Owns a thread that unloads what is idle.
+/// Thread-safe. Owns a thread that unloads what is idle. Two names of one file share its engine.
+/// A model that would not fit with all its parallel sequences is loaded with fewer.
 class Residency {
  public:
   static std::unique_ptr<Residency> create(catalog::Catalog& catalog, EngineStarter starter,
                                            ResidencyOptions options, env::Clock& clock);
-  virtual ~Residency() = default;  // unloads everything
+  /// Unloads everything at once. Nobody may use a Lease any more; those held by requests that are
+  /// still in flight are dropped with them.
+  virtual ~Residency() = default;
 
   /// The model, loaded if need be (others that ask meanwhile wait for the same load).
   /// `keep_alive_s` replaces the default for this model from now on; 0 unloads it after this use.
@@ -64,7 +68,9 @@ class Residency {
   virtual Result<Lease> acquire(std::string_view name,
                                 std::optional<std::int64_t> keep_alive_s = {}) = 0;
   /// Unloads the model once its leases are gone, and forgets it for new callers at once.
+  /// @error NotFound  it is not loaded.
   virtual Result<> unload(std::string_view name) = 0;
+  /// Loaded models, by name.
   virtual std::vector<Resident> list() = 0;
 };
 
