@@ -197,6 +197,7 @@ void set_options(Transfer& transfer, const Target& target, curl_slist* fields) {
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_callback);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  if (!request.ca_path.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_path.c_str());
   if (is_loopback_name(target.host)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   set_method(easy, request);
 }
@@ -219,6 +220,10 @@ std::unexpected<Error> transfer_error(const Transfer& transfer, CURLcode code) {
     reason = "it redirects to what is neither http nor https, or from https to http";
   if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING)
     reason = format("the connection broke after {} bytes of the body", transfer.bytes_received);
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    reason = format("the server's certificate is not trusted: {}", reason);
+    hint = "check the name and the certificate; never send anything to a server you cannot trust";
+  }
   if (code == CURLE_COULDNT_CONNECT) hint = "check that the server runs and that the port is right";
   if (code == CURLE_COULDNT_RESOLVE_HOST) hint = "check the name and the network";
   return fail(code_of(code), format("fetch {}: {}", url, reason), hint);

@@ -20,6 +20,7 @@ struct ClientRequest {
   std::int64_t connect_timeout_ms = 10'000;
   std::int64_t stall_timeout_ms = 60'000;  // no byte for so long: DeadlineExceeded; 0: never
   std::int64_t total_timeout_ms = 0;       // 0: none
+  std::string ca_path = {};                // PEM: trusted instead of the system's authorities
   int redirects_max = 5;  // never from https to http; credentials stay with the host
   std::uint64_t body_bytes_max = 64U << 20;  // fetch() only; who takes a stream counts for himself
 };

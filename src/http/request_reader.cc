@@ -155,16 +155,19 @@ bool RequestReader::read_trailer() {
 
 std::optional<std::string_view> RequestReader::take_line(std::size_t bytes_max, int status) {
   const std::size_t end = rest().find('\n');
-  const std::size_t length = end == std::string_view::npos ? rest().size() : end;
-  if (length > bytes_max + 1 || (end != std::string_view::npos && length == 0) ||
-      (end != std::string_view::npos && rest()[end - 1] != '\r')) {
-    refuse(status, "the chunked request body is malformed");
+  const bool found = end != std::string_view::npos;
+  if ((found ? end : rest().size()) > bytes_max + 1) {
+    refuse(status, "a line of the chunked request body is too long");
     return std::nullopt;
   }
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = rest().substr(0, end - 1);
+  if (!found) return std::nullopt;
+  const std::string_view line = rest().substr(0, end);
+  if (line.empty() || line.find('\r') != line.size() - 1) {
+    refuse(400, "a line of the chunked request body does not end in CR LF");
+    return std::nullopt;
+  }
   used_ += end + 1;
-  return line;
+  return line.substr(0, end - 1);
 }
 
 bool RequestReader::refuse(int status, std::string message) {
