@@ -39,14 +39,21 @@ struct Answer {
 /// Thread-safe; add() only queues, a thread of the store writes in batches.
 class AnswerStore {
  public:
-  /// `keep_days` 0: nothing is kept. Older answers are deleted at start and then every hour.
+  /// `keep_days` 0: nothing is kept, and what was kept is deleted. Older answers are deleted at
+  /// start and then every hour; deleted text is overwritten on the disk.
+  /// @error InvalidArgument  `keep_days` is negative. Else as store::Database::open.
   static Result<std::unique_ptr<AnswerStore>> open(const env::Path& database, int keep_days,
                                                    env::Clock& clock);
+  /// Writes what is queued.
   virtual ~AnswerStore() = default;
 
+  /// Never blocks, as engines call it while they generate. If the disk cannot keep up or is full,
+  /// the answer is not kept, which the log says: whoever asked has it already.
   virtual void add(Answer answer) = 0;
-  /// Waits until everything added so far is on disk.
+  /// Waits until everything added so far is on disk (or was refused by it).
   virtual void flush() = 0;
+  // These flush first, so that they see every answer that was given.
+
   /// @error NotFound  no such answer of this caller.
   virtual Result<Answer> find(const std::string& caller, const std::string& reply_id,
                               std::uint32_t choice) = 0;
@@ -54,6 +61,8 @@ class AnswerStore {
   virtual Result<std::vector<Answer>> list(const std::string& caller, std::size_t answers_max) = 0;
   /// Deletes the caller's answers; how many.
   virtual Result<std::size_t> forget_all(const std::string& caller) = 0;
+  /// Answers since the start that could not be kept.
+  virtual std::uint64_t lost() = 0;
 };
 
 }  // namespace loam::pool

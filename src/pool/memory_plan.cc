@@ -14,6 +14,9 @@ namespace {
 /// parameters, chosen in between.
 constexpr std::uint64_t kWorkBytes = std::uint64_t{128} << 20;
 
+/// The engine's cache holds this many sequences of full length; further ones share its cells.
+constexpr std::uint32_t kFullSequences = 4;
+
 std::uint64_t saturated_product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t out = 0;
   return __builtin_mul_overflow(a, b, &out) ? UINT64_MAX : out;
@@ -28,7 +31,8 @@ std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
 std::uint64_t estimated_bytes(const catalog::Model& model, const engine::LoadOptions& options) {
   const std::uint64_t context =
       model.facts.context == 0 ? options.context : std::min(options.context, model.facts.context);
-  return estimated_bytes(model, context * options.sequences_max);  // 32 bits each
+  // 32 bits each, so the product fits.
+  return estimated_bytes(model, context * std::min(options.sequences_max, kFullSequences));
 }
 
 std::uint64_t estimated_bytes(const catalog::Model& model, std::uint64_t cells) {

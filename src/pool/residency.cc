@@ -259,7 +259,7 @@ class ResidencyImpl final : public Residency {
     std::uint64_t bytes = slot.bytes;
     if (engine) {
       // What the engine really reserved may be less than was estimated.
-      const std::uint64_t cells = (*engine)->stats().context_total;
+      const std::uint64_t cells = (*engine)->info().context_total;
       if (cells > 0) bytes = std::min(bytes, estimated_bytes(model, cells));
       if (const auto marked = catalog_.mark_used(model.name); !marked)
         log::debug("pool", "use of {} not noted: {}", model.name, marked.error().message);

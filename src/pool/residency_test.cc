@@ -255,10 +255,10 @@ TEST_F(ResidencyTest, CountsMemoryBeforeLoading) {
 
 TEST_F(ResidencyTest, LoadsWithFewerSequencesWhereMemoryIsShort) {
   const catalog::Model model = catalog_->find("a").value();
-  const std::uint64_t four = estimated_bytes(model, engine::LoadOptions{.sequences_max = 4});
-  create({.load = {}, .memory_bytes_max = four});
+  const std::uint64_t two = estimated_bytes(model, engine::LoadOptions{.sequences_max = 2});
+  create({.load = {}, .memory_bytes_max = two});
   ASSERT_TRUE(residency_->acquire("a").has_value());
-  EXPECT_EQ(sequences_, 4U);
+  EXPECT_EQ(sequences_, 2U);
   create({.load = {}, .memory_bytes_max = 1000});
   const auto lease = residency_->acquire("a");
   ASSERT_FALSE(lease.has_value());
