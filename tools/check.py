@@ -113,9 +113,10 @@ def clients_set_up(tally):
     folder = venv()
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
+        say(f"installing the Python clients into {folder}")
         good = run([sys.executable, "-m", "venv", folder]) == 0 and run(
             [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             "--require-hashes", "--only-binary", ":all:", "-r", ROOT / "tests" / "requirements.txt"]) == 0
+             "--require-hashes", "--no-deps", "--prefer-binary", "-r", ROOT / "tests" / "requirements.txt"]) == 0
         if good:
             (folder / "done").touch()
     tally.add("python clients", (folder / "done").exists())
@@ -148,6 +149,11 @@ def pytest(name, *arguments):
         if code != 0 and not any(failure.startswith(name) for failure in tally.failures):
             tally.add(f"{name} (exit code {code})", False)
     return stage
+
+
+def whole_program_tests():
+    """The folders of tests/ that hold tests against a running node, one stage each."""
+    return sorted({path.parent.name for path in ROOT.glob("tests/*/test_*.py")})
 
 
 def tidy(tally):
@@ -188,7 +194,7 @@ QUICK = {
     "tests-release": unit_tests("release"),
     "house": house_self_test,
     "clients-setup": clients_set_up,
-    "clients": pytest("clients", "tests/clients"),
+    **{name: pytest(name, f"tests/{name}") for name in whole_program_tests()},
     "build-asan": build("asan"),
     "tests-asan": unit_tests("asan"),
 }
