@@ -47,7 +47,7 @@ BANNED = [
     (r"\b(system_clock|steady_clock|high_resolution_clock|gettimeofday|clock_gettime)\b|\btime\((NULL|nullptr|0|&)",
      "env/clock.h", r"src/env/clock\.|src/base/log\.|src/engine/confine\.cc|_bench\.cc$", True),
     (r"std::(o|i)?fstream\b|\bf(re)?open\s*\(", "env/disk.h", r"src/env/disk", True),
-    (r"std::filesystem::(?!path\b|filesystem_error\b|absolute\b)\w+", "env/disk.h", r"src/env/disk", True),
+    (r"std::filesystem::(?!path\b|filesystem_error\b|absolute\b)\w+", "env/disk.h", r"src/env/(disk|file)\.", True),
     (r"\b(secure_)?getenv\b|\b(un)?setenv\b", "env::variable", r"src/env/folders\.", True),
     (r"\bsto(i|l|ul|ll|ull|f|d|ld)\s*\(|\bato(i|l|ll|f)\s*\(|\bstrto\w+\s*\(|\bs?scanf\s*\(",
      "base/parse.h, which knows no locale", r"src/base/parse\.", True),

@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <system_error>
-#include <vector>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "env/file.h"
 #include "env/random.h"
@@ -75,7 +75,7 @@ Result<env::Path> place_file(const env::Path& folder, const env::Path& file,
   if (error) return std::unexpected(env::system_error("find", file, error.value()));
   if (placing == Placing::kStay) return from;
   env::Path to = place_of(folder, sha256);
-  if (std::filesystem::equivalent(from, to, error)) {
+  if (env::is_same_file(from, to)) {
     // It has both names already: only the old one may have to go.
     if (placing == Placing::kMove && from != to) LOAM_TRY(env::remove_file(from));
     return to;
@@ -93,12 +93,13 @@ Result<env::Path> place_file(const env::Path& folder, const env::Path& file,
 }
 
 void remove_leftovers(const env::Path& folder) {
-  std::error_code error;
-  std::vector<env::Path> found;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
-       at.increment(error))
-    if (at->path().filename().string().contains(kLeftover)) found.push_back(at->path());
-  for (const env::Path& path : found) std::filesystem::remove(path, error);
+  const auto names = env::names_in(folder);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.contains(kLeftover)) continue;
+    if (const auto removed = env::remove_file(folder / name); !removed)
+      log::warning("catalog", "an incomplete copy stays: {}", removed.error().message);
+  }
 }
 
 }  // namespace loam::catalog

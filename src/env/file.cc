@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 
 namespace loam::env {
 namespace {
@@ -76,6 +77,26 @@ Result<> link_file(const Path& from, const Path& to) {
   if (::link(from.c_str(), to.c_str()) != 0)
     return std::unexpected(system_error("link as " + to.string(), from, errno));
   return {};
+}
+
+bool is_same_file(const Path& a, const Path& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error);
+}
+
+bool is_plain_file(const Path& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error);
+}
+
+Result<std::vector<std::string>> names_in(const Path& folder) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error))
+    names.push_back(at->path().filename().string());
+  if (error) return std::unexpected(system_error("list", folder, error.value()));
+  return names;
 }
 
 Result<unsigned> permissions(const Path& path) {

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "env/disk.h"
 
@@ -35,6 +37,13 @@ Result<> rename_file(const Path& from, const Path& to);
 /// Gives the file a second name. @error AlreadyExists. @error Unavailable, PermissionDenied  the
 /// file systems differ or have no such links.
 Result<> link_file(const Path& from, const Path& to);
+
+/// Whether both paths lead to one file. False if either is not there.
+bool is_same_file(const Path& a, const Path& b);
+/// True for a file with content: no folder, pipe, socket or device. Follows links.
+bool is_plain_file(const Path& path);
+/// The names in a folder, in no order, without "." and "..".
+Result<std::vector<std::string>> names_in(const Path& folder);
 
 /// The permission bits of what is at `path`.
 Result<unsigned> permissions(const Path& path);
