@@ -223,6 +223,9 @@ void add_conditional_rules(Rules& rules) {
             SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_AS));
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), SCMP_A0_64(SCMP_CMP_EQ, 0),
             SCMP_A2_64(SCMP_CMP_EQ, 0));
+  rules.add(refuse, SCMP_SYS(prlimit64), SCMP_A1_32(SCMP_CMP_NE, RLIMIT_AS),
+            SCMP_A2_64(SCMP_CMP_NE, 0));
+  rules.add(refuse, SCMP_SYS(prlimit64), SCMP_A0_64(SCMP_CMP_NE, 0));
   // Whether descriptors block, and duplicates for fdopen().
   for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC})
     rules.add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
