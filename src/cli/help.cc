@@ -52,6 +52,7 @@ std::string help_text(const Verb& verb, const std::string& path) {
   }
   std::string positionals, options;
   for (const auto& argument : verb.arguments) {
+    if (argument.meaning.empty()) continue;
     if (is_positional(argument))
       positionals += row(positional_text(argument), argument.meaning);
     else

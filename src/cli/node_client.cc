@@ -189,12 +189,27 @@ bool NodeClient::is_healthy() const {
   return reply && reply->status == 200;
 }
 
+Error error_of_object(const codec::Value& error, ErrorCode otherwise) {
+  Error out{otherwise, text_at(error, "message"), ""};
+  const std::string code = text_at(error, "code");
+  for (const auto known :
+       {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kAlreadyExists,
+        ErrorCode::kPermissionDenied, ErrorCode::kResourceExhausted, ErrorCode::kUnavailable,
+        ErrorCode::kDeadlineExceeded, ErrorCode::kCorrupt, ErrorCode::kUnsupported,
+        ErrorCode::kCancelled, ErrorCode::kInternal})
+    if (code == error_code_name(known)) out.code = known;
+  if (code == "model_not_found") out.code = ErrorCode::kNotFound;
+  if (code == "rate_limit_exceeded") out.code = ErrorCode::kResourceExhausted;
+  return out;
+}
+
 Error error_of_reply(int status, std::string_view body) {
   Error error{code_of_status(status), "", ""};
   const auto value = codec::parse_json(body);
   const auto* inner = value ? value->find("error") : nullptr;
   if (inner != nullptr && inner->as_string() != nullptr) error.message = *inner->as_string();
-  if (inner != nullptr && inner->as_object() != nullptr) error.message = text_at(*inner, "message");
+  if (inner != nullptr && inner->as_object() != nullptr)
+    error = error_of_object(*inner, error.code);
   if (error.message.empty()) error.message = format("the node answered with status {}", status);
   if (status == 401)
     error.hint = "set LOAM_API_KEY, or use the folders of the node (--home, LOAM_HOME)";

@@ -64,6 +64,8 @@ class NodeClient {
 
 /// What a reply of this status means for the person at the command line.
 Error error_of_reply(int status, std::string_view body);
+/// The same for the "error" object of a stream; `otherwise` where its code says nothing to us.
+Error error_of_object(const codec::Value& error, ErrorCode otherwise);
 
 // Reading replies: the member if it is there and has that type.
 std::string text_at(const codec::Value& value, std::string_view name);

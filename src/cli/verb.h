@@ -26,7 +26,7 @@ struct Argument {
   std::string name = {};   // "--seed", "-q,--quiet"; a positional: "MODEL"
   std::string value = {};  // placeholder of an option's value: "N"; empty for flags and positionals
   Target target = {};
-  std::string meaning = {};
+  std::string meaning = {};  // empty: hidden, for tests
   bool required = false;
   Offer offer = Offer::kNothing;
 };

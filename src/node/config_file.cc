@@ -1,6 +1,5 @@
 #include "node/config_file.h"
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -66,14 +65,14 @@ Place place_for(const std::vector<std::string>& lines, std::string_view path) {
 }  // namespace
 
 Result<std::vector<ConfigEntry>> parse_config_file(std::string_view text, std::string_view name) {
-  const toml::parse_result parsed = toml::parse(text, name);
-  if (!parsed)
-    return fail(ErrorCode::kInvalidArgument,
-                format("{}:{}: not TOML: {}", name, parsed.error().source().begin.line,
-                       parsed.error().description()),
-                "`loam config edit` opens your own file");
   std::vector<ConfigEntry> out;
-  flatten(parsed.table(), "", out);
+  try {
+    flatten(toml::parse(text, name), "", out);
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorCode::kInvalidArgument,
+                format("{}:{}: not TOML: {}", name, error.source().begin.line, error.description()),
+                "`loam config edit` opens your own file");
+  }
   std::ranges::stable_sort(out, {}, &ConfigEntry::line);
   return out;
 }

@@ -42,8 +42,8 @@ class FakeCatalog final : public catalog::Catalog {
 
   Result<catalog::Model> add(const std::string& name, const env::Path& file,
                              const crypto::Digest& sha256, const std::string& source,
-                             const std::string& licence) override {
-    return inner_->add(name, file, sha256, source, licence);
+                             const std::string& licence, catalog::Placing placing) override {
+    return inner_->add(name, file, sha256, source, licence, placing);
   }
   Result<catalog::Model> copy(std::string_view from, const std::string& to) override {
     return inner_->copy(from, to);

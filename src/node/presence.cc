@@ -24,7 +24,7 @@ std::int64_t pid_in(const env::Path& path) {
 }  // namespace
 
 env::Path presence_file(const env::Folders& folders) { return folders.state / "node.json"; }
-env::Path token_file(const env::Folders& folders) { return folders.config / "owner.token"; }
+env::Path token_file(const env::Folders& folders) { return folders.config / "token"; }
 env::Path lock_file(const env::Folders& folders) { return folders.data / "node.lock"; }
 
 Result<> write_presence(const env::Folders& folders, const Presence& presence) {
