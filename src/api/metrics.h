@@ -41,7 +41,7 @@ using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
 class Exposition {
  public:
   void family(std::string_view name, std::string_view type, std::string_view help);
-  void sample(std::string_view name, std::string_view labels, double value);
+  void sample(std::string_view name, std::string_view label_text, double value);
   void sample(std::string_view name, const Labels& labels, double value);
   std::string take() { return std::move(text_); }
 

@@ -1,0 +1,48 @@
+// POST /v1/chat/completions
+#include "api/chat_format.h"
+#include "api/chat_request.h"
+#include "api/generation.h"
+#include "api/unsupported_fields.h"
+#include "api/with_model.h"
+
+namespace loam::api {
+namespace {
+
+ApiResult<> answer(Context& context, const Call& call, const pool::Lease& lease,
+                   ChatRequest request) {
+  auto rendered = lease.engine().render(request.messages, true);
+  if (!rendered) {
+    ApiError error(rendered.error());
+    if (error.status == 400) error.param = "messages";
+    return refuse(std::move(error));
+  }
+  GenerationRequest generation;
+  generation.format = std::make_unique<ChatFormat>(request.generation.top_logprobs.has_value(),
+                                                   request.generation.include_usage);
+  generation.prompt_field = "messages";
+  generation.fields = std::move(request.generation);
+  generation.prompts.push_back(Prompt{std::move(rendered->tokens), std::move(rendered->stop),
+                                      std::nullopt, std::move(request.messages_json)});
+  return start_generation(context, call, lease, std::move(generation));
+}
+
+ApiResult<> chat(Context& context, const Call& call) {
+  const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  LOAM_TRY(check_consent(call.request(), fields));
+  ChatRequest request = LOAM_TRY(parse_chat_request(body));
+  with_model(context, call, request.generation.model, request.generation.keep_alive_s,
+             [&context, call, request](const pool::Lease& lease) {
+               return answer(context, call, lease, request);
+             });
+  return {};
+}
+
+}  // namespace
+
+void add_chat_routes(Routes& routes, Context& context) {
+  routes.add(http::Method::kPost, "/v1/chat/completions", Need::kInfer,
+             [&context](const Call& call) { return chat(context, call); });
+}
+
+}  // namespace loam::api

@@ -1,0 +1,65 @@
+// What all routes share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "api/app.h"
+#include "api/call.h"
+#include "api/generation_set.h"
+#include "api/metrics.h"
+#include "api/model_door.h"
+#include "env/thread.h"
+
+namespace loam::api {
+
+/// Owned by the App. Its parts are thread-safe; the rest is constant once the server runs.
+struct Context {
+  Context(Services with_services, Settings with_settings)
+      : services(std::move(with_services)),
+        settings(std::move(with_settings)),
+        models(services.residency, services.clock),
+        generations(services.clock, settings.heartbeat_ms) {}
+
+  Services services;
+  Settings settings;
+  std::int64_t started_ms = services.clock.steady_ms();
+  std::atomic<bool> stopping = false;  // pulls look at it
+  // Shared with exchanges and generations, which may outlive the App by a moment.
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
+  ModelDoor models;
+  GenerationSet generations;
+  env::ThreadPool pulls{"pulls", 2, 8};         // each for minutes
+  env::ThreadPool embeddings{"embed", 2, 256};  // each for seconds
+};
+
+/// Answers through `call.exchange`, at once or later; an error returned is answered for it.
+using RouteHandler = std::function<ApiResult<>(const Call& call)>;
+
+/// Takes the routes of one resource.
+class Routes {
+ public:
+  virtual ~Routes() = default;
+  virtual void add(http::Method method, std::string_view pattern, Need need,
+                   RouteHandler handler) = 0;
+};
+
+// One for each file of routes; `context` must outlive the handlers.
+void add_health_routes(Routes& routes, Context& context);
+void add_metrics_routes(Routes& routes, Context& context);
+void add_model_routes(Routes& routes, Context& context);
+void add_chat_routes(Routes& routes, Context& context);
+void add_completion_routes(Routes& routes, Context& context);
+void add_embedding_routes(Routes& routes, Context& context);
+void add_tokenize_routes(Routes& routes, Context& context);
+void add_loam_model_routes(Routes& routes, Context& context);
+void add_loam_pull_routes(Routes& routes, Context& context);
+void add_loam_residency_routes(Routes& routes, Context& context);
+void add_loam_key_routes(Routes& routes, Context& context);
+void add_loam_answer_routes(Routes& routes, Context& context);
+void add_loam_node_routes(Routes& routes, Context& context);
+
+}  // namespace loam::api

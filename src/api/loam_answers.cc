@@ -1,0 +1,138 @@
+// GET and DELETE /loam/v1/answers, GET /loam/v1/answers/{id}
+#include <algorithm>
+
+#include "api/context.h"
+#include "api/reply_format.h"
+#include "api/times.h"
+#include "base/format.h"
+#include "base/parse.h"
+#include "codec/json.h"
+
+namespace loam::api {
+namespace {
+
+constexpr std::int64_t kListMax = 1000;
+constexpr std::int64_t kListDefault = 100;
+
+/// Whose answers the caller may read. What was asked without a key on this machine belongs to the
+/// owner.
+std::vector<std::string> readable(const Call& call) {
+  if (call.caller.id == "owner") return {"owner", "local"};
+  return {call.caller.id};
+}
+
+ApiResult<std::int64_t> query_number(const Call& call, std::string_view name, std::int64_t min,
+                                     std::int64_t max, std::int64_t fallback) {
+  const auto text = call.request().query_param(name);
+  if (!text) return fallback;
+  const auto number = parse_int(*text);
+  if (!number || *number < min || *number > max)
+    return refuse(
+        bad_field(std::string(name), format("must be a whole number from {} to {}", min, max)));
+  return *number;
+}
+
+codec::Object summary(const pool::Answer& answer) {
+  return codec::Object{{"id", answer.reply_id},
+                       {"choice", answer.choice},
+                       {"model", answer.model_name},
+                       {"made_at", rfc3339(answer.made_ms)},
+                       {"finish_reason", finish_value(answer.finish)},
+                       {"text", answer.text}};
+}
+
+codec::Value sampling_value(const engine::SamplingParams& sampling) {
+  codec::Array bias;
+  for (const auto& [token, micro] : sampling.logit_bias)
+    bias.emplace_back(codec::Array{token, micro});
+  return codec::Object{{"temperature", sampling.temperature},
+                       {"top_k", sampling.top_k},
+                       {"top_p", sampling.top_p},
+                       {"min_p", sampling.min_p},
+                       {"repetition_penalty", sampling.repetition_penalty},
+                       {"presence_penalty", sampling.presence_penalty},
+                       {"frequency_penalty", sampling.frequency_penalty},
+                       {"logit_bias", std::move(bias)}};
+}
+
+template <class Number>
+codec::Array numbers(const std::vector<Number>& list) {
+  codec::Array out;
+  out.reserve(list.size());
+  for (const Number number : list) out.emplace_back(static_cast<std::int64_t>(number));
+  return out;
+}
+
+codec::Value whole(const pool::Answer& answer) {
+  codec::Value out = summary(answer);
+  out.set("model_sha256", crypto::digest_hex(answer.model_sha256));
+  out.set("engine_build", answer.engine_build);
+  out.set("cpu_class", answer.cpu_class);
+  const auto prompt = codec::parse_json(answer.prompt_json);
+  out.set("prompt", prompt ? *prompt : codec::Value(answer.prompt_json));
+  out.set("prompt_tokens", numbers(answer.prompt_tokens));
+  out.set("output_tokens", numbers(answer.output_tokens));
+  out.set("lp16", numbers(answer.lp16));
+  const bool is_nonce = answer.seed_mode == engine::SeedMode::kNonce;
+  out.set("seed", codec::Object{{"mode", is_nonce ? "nonce" : "integer"},
+                                {"entropy", crypto::digest_hex(answer.seed_entropy)}});
+  out.set("sampling", sampling_value(answer.sampling));
+  return out;
+}
+
+ApiResult<> list(Context& context, const Call& call) {
+  const auto limit = LOAM_TRY(query_number(call, "limit", 1, kListMax, kListDefault));
+  const auto answers_max = static_cast<std::size_t>(limit);
+  context.services.answers.flush();
+  std::vector<pool::Answer> all;
+  for (const std::string& caller : readable(call)) {
+    auto some = LOAM_TRY(context.services.answers.list(caller, answers_max));
+    std::ranges::move(some, std::back_inserter(all));
+  }
+  std::ranges::stable_sort(all, std::ranges::greater{}, &pool::Answer::made_ms);
+  if (all.size() > answers_max) all.resize(answers_max);
+  codec::Array list;
+  for (const pool::Answer& answer : all) list.emplace_back(summary(answer));
+  call.respond_json(200, codec::Object{{"answers", std::move(list)}});
+  return {};
+}
+
+ApiResult<> show(Context& context, const Call& call) {
+  const std::string& id = call.request().params.at(0);
+  const auto choice =
+      static_cast<std::uint32_t>(LOAM_TRY(query_number(call, "choice", 0, UINT32_MAX, 0)));
+  context.services.answers.flush();
+  for (const std::string& caller : readable(call)) {
+    const auto answer = context.services.answers.find(caller, id, choice);
+    if (answer) {
+      call.respond_json(200, whole(*answer));
+      return {};
+    }
+    if (answer.error().code != ErrorCode::kNotFound) return refuse(answer.error());
+  }
+  return refuse(
+      Error{ErrorCode::kNotFound,
+            format("answer {}, choice {}: none of yours, or no longer kept", id, choice)});
+}
+
+ApiResult<> forget(Context& context, const Call& call) {
+  context.services.answers.flush();
+  std::uint64_t deleted = 0;
+  for (const std::string& caller : readable(call))
+    deleted += LOAM_TRY(context.services.answers.forget_all(caller));
+  call.respond_json(200, codec::Object{{"deleted", deleted}});
+  return {};
+}
+
+}  // namespace
+
+void add_loam_answer_routes(Routes& routes, Context& context) {
+  routes.add(http::Method::kGet, "/loam/v1/answers", Need::kIdentity,
+             [&context](const Call& call) { return list(context, call); });
+  routes.add(http::Method::kDelete, "/loam/v1/answers", Need::kIdentity,
+             [&context](const Call& call) { return forget(context, call); });
+  routes.add(http::Method::kGet, "/loam/v1/answers/{id}", Need::kIdentity,
+             [&context](const Call& call) { return show(context, call); });
+}
+
+}  // namespace loam::api
