@@ -104,7 +104,7 @@ std::optional<WorkerEnd> WorkerLoop::work() {
   submit_waiting();
   if (!embeds_.empty()) embed_one();
   Result<> stepped;
-  if (scheduler_->has_work()) stepped = scheduler_->step(clock_.steady_ms());
+  if (scheduler_->has_work()) stepped = scheduler_->step(clock_);
   send_events();
   if (stepped) return std::nullopt;
   log::error("engine", "step: {}", stepped.error().message);
