@@ -31,7 +31,8 @@ function(loam_module name)
       loam_${name} loam_flags ${ARG_LIBRARIES} ${ARG_TEST_LIBRARIES} loam::gtest)
     target_compile_definitions(${name}_test PRIVATE
       LOAM_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 300 ENVIRONMENT "LOAM_TEST_MODEL=${LOAM_TEST_MODEL}")
   endif()
   foreach(kind IN ITEMS fuzz bench)
     string(TOUPPER ${kind} option)

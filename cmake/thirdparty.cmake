@@ -39,6 +39,10 @@ if(LOAM_LLAMA)
   endif()
   target_include_directories(loam_llama SYSTEM INTERFACE ${LOAM_LLAMA_DIR}/include)
   target_compile_definitions(loam_llama INTERFACE LOAM_HAVE_LLAMA)
+  # The model of the tests that need a real one; they fail if it is not there.
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/deps path starter-model
+    OUTPUT_VARIABLE LOAM_TEST_MODEL OUTPUT_STRIP_TRAILING_WHITESPACE)
   file(STRINGS ${LOAM_LLAMA_DIR}/link.txt llama_libraries)  # in link order, absolute or -l
   target_link_libraries(loam_llama INTERFACE ${llama_libraries} Threads::Threads ${CMAKE_DL_LIBS})
 endif()

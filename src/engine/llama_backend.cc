@@ -37,11 +37,11 @@ Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd, const LoadOptions&)
 namespace loam::engine {
 namespace {
 
-// Rows with logits in one llama_decode: this many rows of the vocabulary are held twice (compute
-// buffer and output buffer), so a prompt that is scored goes through in parts. Chosen.
-constexpr std::uint32_t kLogitsRows = 32;
-// Tokens of a text to embed in one step, for the same reason. Chosen.
-constexpr std::uint32_t kEmbedRows = 64;
+// Rows of one llama_decode; a larger batch goes through in parts. Fewer than the 64 from which the
+// attention kernel rounds otherwise, so that an answer has the same bits whoever shares its steps;
+// and each row with logits takes two rows of the vocabulary in memory.
+// @source docs/adr/0003-kv-layout.md.
+constexpr std::uint32_t kRowsMax = 48;
 // KV cells beside those of one full sequence. @source docs/adr/0003-kv-layout.md.
 constexpr std::uint32_t kFullSequences = 4;
 constexpr std::uint32_t kCellsPad = 256;  // the library rounds up to this
@@ -109,13 +109,11 @@ Result<> evaluate(llama_context* context, const Batch& batch) {
   }
 }
 
-/// The `part`-th of `parts` nearly equal pieces of `whole`: no piece has one row unless there is
-/// but one row for each (1-row kernels give other bits).
-template <class T>
-std::span<T> piece_of(std::span<T> whole, std::size_t part, std::size_t parts) {
-  const auto begin = whole.size() * part / parts;
-  const auto end = whole.size() * (part + 1) / parts;
-  return whole.subspan(begin, end - begin);
+/// How many of `left` rows go into the next step: all that fit, but never so many that one row
+/// alone is left, since kernels for a single row give other bits.
+std::size_t rows_of_next_step(std::size_t left) {
+  if (left <= kRowsMax) return left;
+  return left == kRowsMax + 1 ? kRowsMax - 1 : kRowsMax;
 }
 
 class LlamaBackend final : public Backend {
@@ -131,7 +129,7 @@ class LlamaBackend final : public Backend {
   Result<RenderedChat> render(std::span<const ChatMessage> messages,
                               bool add_generation_prompt) override;
   Result<> decode(std::span<const BatchToken> batch) override;
-  std::size_t batch_max() const override { return batch_->capacity(); }
+  std::size_t batch_max() const override { return batch_max_; }
   std::span<const float> logits(std::size_t index) override;
   bool truncate(SequenceId sequence, std::int32_t position) override;
   void copy(SequenceId from, SequenceId to, std::int32_t count) override;
@@ -143,7 +141,8 @@ class LlamaBackend final : public Backend {
   Result<> open_chat();
   Result<> open_context(const LoadOptions& options);
   Result<llama_context_ptr> make_context(llama_context_params params) const;
-  Result<> decode_scored(std::span<const BatchToken> batch, std::size_t parts);
+  Result<> decode_in_steps(std::span<const BatchToken> batch);
+  void make_room_for(std::size_t rows);
   void forget(std::span<const BatchToken> evaluated);
   Result<> require_embedding_context(std::uint32_t tokens);
   Result<> sum_hidden_states(std::span<const TokenId> tokens, std::vector<float>& sum);
@@ -159,11 +158,12 @@ class LlamaBackend final : public Backend {
   llama_context_ptr context_;
   llama_memory_t memory_ = nullptr;  // context_'s; null: the model only embeds
   std::unique_ptr<Batch> batch_;
+  std::size_t batch_max_ = 0;
 
-  // Logits of the last decode when it went through in parts, one row after another.
-  bool scored_ = false;
-  std::vector<float> scored_rows_;
-  std::vector<std::size_t> scored_row_of_;  // [batch entry]
+  // Logits of the last decode if it took several steps, one row after another.
+  bool in_steps_ = false;
+  std::vector<float> kept_rows_;
+  std::vector<std::size_t> kept_row_of_;  // where it begins, [batch entry]
 
   // Made by the first embed().
   Pooling pooling_ = Pooling::kMean;
@@ -245,13 +245,14 @@ Result<> LlamaBackend::open_context(const LoadOptions& options) {
   params.n_seq_max = info_.sequences_max;
   params.kv_unified = true;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
-  params.n_batch = options.chunk_tokens + options.sequences_max;
-  params.n_ubatch = params.n_batch;  // never split behind our back, or a part may have one row
-  params.n_outputs_max = std::max(kLogitsRows, options.sequences_max);
+  params.n_batch = kRowsMax;
+  params.n_ubatch = kRowsMax;
+  params.n_outputs_max = std::max(kRowsMax, options.sequences_max);
   context_ = LOAM_TRY(make_context(params));
   memory_ = llama_get_memory(context_.get());
   info_.context_total = llama_n_ctx(context_.get());
-  batch_ = std::make_unique<Batch>(std::min(params.n_batch, llama_n_batch(context_.get())));
+  batch_ = std::make_unique<Batch>(kRowsMax);
+  batch_max_ = options.chunk_tokens + options.sequences_max;
   return {};
 }
 
@@ -303,40 +304,51 @@ Result<> LlamaBackend::decode(std::span<const BatchToken> batch) {
     return fail(ErrorCode::kUnsupported, "generate with this model: it only makes embeddings",
                 "choose a model that generates");
   }
-  const auto wanted = static_cast<std::size_t>(
-      std::ranges::count_if(batch, [](const BatchToken& entry) { return entry.wants_logits; }));
-  const auto rows_max = std::max<std::size_t>(kLogitsRows, info_.sequences_max);
-  scored_ = wanted > rows_max;
-  if (scored_) return decode_scored(batch, (batch.size() + rows_max - 1) / rows_max);
-  if (!scored_rows_.empty()) scored_rows_ = {};  // gives the memory back
+  for (const auto& entry : batch) {
+    if (static_cast<std::uint32_t>(entry.position) < info_.context) continue;
+    return fail(ErrorCode::kResourceExhausted,
+                format("evaluate a step: sequence {} is full with {} tokens", entry.sequence,
+                       info_.context));
+  }
+  in_steps_ = batch.size() > kRowsMax;
+  if (in_steps_) return decode_in_steps(batch);
+  make_room_for(0);
   batch_->clear();
   for (const auto& entry : batch) batch_->add(entry);
   return evaluate(context_.get(), *batch_);
 }
 
-/// More rows with logits than the context has room for: part by part, keeping the rows.
-Result<> LlamaBackend::decode_scored(std::span<const BatchToken> batch, std::size_t parts) {
-  scored_rows_.clear();
-  scored_row_of_.assign(batch.size(), 0);
-  std::size_t evaluated = 0;
-  for (std::size_t part = 0; part < parts; ++part) {
-    const auto piece = piece_of(batch, part, parts);
+Result<> LlamaBackend::decode_in_steps(std::span<const BatchToken> batch) {
+  const auto wanted = std::ranges::count_if(batch, &BatchToken::wants_logits);
+  make_room_for(static_cast<std::size_t>(wanted));
+  kept_row_of_.assign(batch.size(), 0);
+  for (std::size_t begin = 0; begin < batch.size();) {
+    const auto step = batch.subspan(begin, rows_of_next_step(batch.size() - begin));
     batch_->clear();
-    for (const auto& entry : piece) batch_->add(entry);
+    for (const auto& entry : step) batch_->add(entry);
     if (auto done = evaluate(context_.get(), *batch_); !done) {
-      forget(batch.first(evaluated));
+      forget(batch.first(begin));
       return done;
     }
-    for (std::size_t i = 0; i < piece.size(); ++i) {
-      if (!piece[i].wants_logits) continue;
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      if (!step[i].wants_logits) continue;
       const float* row = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
       LOAM_CHECK(row != nullptr);
-      scored_row_of_[evaluated + i] = scored_rows_.size();
-      scored_rows_.insert(scored_rows_.end(), row, row + info_.vocabulary);
+      kept_row_of_[begin + i] = kept_rows_.size();
+      kept_rows_.insert(kept_rows_.end(), row, row + info_.vocabulary);
     }
-    evaluated += piece.size();
+    begin += step.size();
   }
   return {};
+}
+
+/// Gives back what scoring a long prompt took once it is no longer needed.
+void LlamaBackend::make_room_for(std::size_t rows) {
+  const std::size_t floats = rows * info_.vocabulary;
+  const std::size_t kept_max = std::size_t{kRowsMax} * info_.vocabulary;
+  if (kept_rows_.capacity() > std::max(floats, kept_max)) kept_rows_ = {};
+  kept_rows_.clear();
+  kept_rows_.reserve(floats);
 }
 
 void LlamaBackend::forget(std::span<const BatchToken> evaluated) {
@@ -346,9 +358,9 @@ void LlamaBackend::forget(std::span<const BatchToken> evaluated) {
 }
 
 std::span<const float> LlamaBackend::logits(std::size_t index) {
-  if (scored_) {
-    LOAM_CHECK(index < scored_row_of_.size());
-    return std::span(scored_rows_).subspan(scored_row_of_[index], info_.vocabulary);
+  if (in_steps_) {
+    LOAM_CHECK(index < kept_row_of_.size());
+    return std::span(kept_rows_).subspan(kept_row_of_[index], info_.vocabulary);
   }
   const float* row = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(index));
   LOAM_CHECK(row != nullptr);
@@ -386,7 +398,7 @@ Result<> LlamaBackend::require_embedding_context(std::uint32_t tokens) {
   params.embeddings = true;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
   // The model's own pooling wants the whole text in one step; a mean we can sum up in parts.
-  params.n_batch = pooling_ == Pooling::kModel ? embedding_tokens_max_ : kEmbedRows;
+  params.n_batch = pooling_ == Pooling::kModel ? embedding_tokens_max_ : kRowsMax;
   params.n_ubatch = params.n_batch;
   params.pooling_type =
       pooling_ == Pooling::kModel ? LLAMA_POOLING_TYPE_UNSPECIFIED : LLAMA_POOLING_TYPE_NONE;
@@ -396,10 +408,10 @@ Result<> LlamaBackend::require_embedding_context(std::uint32_t tokens) {
 }
 
 Result<> LlamaBackend::sum_hidden_states(std::span<const TokenId> tokens, std::vector<float>& sum) {
-  const auto parts = (tokens.size() + kEmbedRows - 1) / kEmbedRows;
   std::int32_t position = 0;
-  for (std::size_t part = 0; part < parts; ++part) {
-    const auto piece = piece_of(tokens, part, parts);
+  while (!tokens.empty()) {
+    const auto piece = tokens.first(rows_of_next_step(tokens.size()));
+    tokens = tokens.subspan(piece.size());
     embedding_batch_->clear();
     for (const auto token : piece) {
       embedding_batch_->add(
