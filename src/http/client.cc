@@ -1,6 +1,7 @@
 #include "http/client.h"
 
 #include <curl/curl.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,6 +34,33 @@ void initialise() {
   (void)once;
 }
 
+/// Keeps SIGPIPE from ending the process when a server goes away while OpenSSL writes to it. Only
+/// this thread's mask is changed, so the program's own handling of the signal stays as it is.
+class PipeSignalHeld {
+ public:
+  PipeSignalHeld() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~PipeSignalHeld() {
+    const timespec at_once{};
+    if (!was_pending_)
+      while (sigtimedwait(&pipe_, nullptr, &at_once) > 0) continue;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  PipeSignalHeld(const PipeSignalHeld&) = delete;
+  PipeSignalHeld& operator=(const PipeSignalHeld&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+};
+
 std::string url_part(CURLU* url, CURLUPart part) {
   char* text = nullptr;
   if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
@@ -42,7 +70,14 @@ std::string url_part(CURLU* url, CURLUPart part) {
 struct Target {
   std::string scheme;
   std::string host;
+  std::string shown;  // for messages: without what may be secret (user, password, query)
 };
+
+std::string without_secrets(CURLU* url) {
+  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY})
+    curl_url_set(url, part, nullptr, 0);
+  return url_part(url, CURLUPART_URL);
+}
 
 Result<Target> parse_url(const std::string& url) {
   const UrlHandle parsed(curl_url());
@@ -50,12 +85,15 @@ Result<Target> parse_url(const std::string& url) {
       curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME);
   if (code != CURLUE_OK || url.contains('\0'))
     return fail(ErrorCode::kInvalidArgument,
-                format("fetch {}: not a valid URL: {}", url, curl_url_strerror(code)),
+                format("fetch {}: not a valid URL: {}",
+                       url.find_first_of("@?") == std::string::npos ? url : "what was given",
+                       curl_url_strerror(code)),
                 "give a full URL such as https://example.org/file");
-  Target target{url_part(parsed.get(), CURLUPART_SCHEME), url_part(parsed.get(), CURLUPART_HOST)};
+  Target target{url_part(parsed.get(), CURLUPART_SCHEME), url_part(parsed.get(), CURLUPART_HOST),
+                without_secrets(parsed.get())};
   if (target.scheme != "https" && target.scheme != "http")
     return fail(ErrorCode::kUnsupported,
-                format("fetch {}: the scheme {} is not served", url, target.scheme),
+                format("fetch {}: the scheme {} is not served", target.shown, target.scheme),
                 "use https or http");
   return target;
 }
@@ -66,11 +104,12 @@ bool is_loopback_name(const std::string& host) {
 
 /// One call: what libcurl tells us on the way, and why we ended it if we did.
 struct Transfer {
-  Transfer(const ClientRequest& what, const ClientCallbacks& whom)
-      : request(what), callbacks(whom), easy(curl_easy_init()) {}
+  Transfer(const ClientRequest& what, const ClientCallbacks& whom, std::string url)
+      : request(what), callbacks(whom), shown(std::move(url)), easy(curl_easy_init()) {}
 
   const ClientRequest& request;
   const ClientCallbacks& callbacks;
+  const std::string shown;
   const EasyHandle easy;
   ReplyHead head;
   bool head_given = false;
@@ -138,7 +177,7 @@ curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-Result<FieldList> field_list(const ClientRequest& request) {
+Result<FieldList> field_list(const ClientRequest& request, const Target& target) {
   FieldList list;
   const auto append = [&](const std::string& line) {
     list.reset(curl_slist_append(list.release(), line.c_str()));
@@ -151,7 +190,7 @@ Result<FieldList> field_list(const ClientRequest& request) {
     if (name.empty() || std::ranges::any_of(name, is_control) || name.contains(':') ||
         std::ranges::any_of(value, is_control))
       return fail(ErrorCode::kInvalidArgument,
-                  format("fetch {}: a header holds a character that is not allowed", request.url));
+                  format("fetch {}: a header holds a character that is not allowed", target.shown));
     // libcurl takes "name:" as "leave out"; "name;" sends it empty.
     append(value.empty() ? name + ";" : name + ": " + value);
   }
@@ -212,7 +251,7 @@ ErrorCode code_of(CURLcode code) {
 }
 
 std::unexpected<Error> transfer_error(const Transfer& transfer, CURLcode code) {
-  const std::string& url = transfer.request.url;
+  const std::string& url = transfer.shown;
   if (transfer.stopped) return fail(ErrorCode::kCancelled, format("fetch {}: stopped", url));
   std::string reason = curl_easy_strerror(code);
   std::string hint;
@@ -258,21 +297,20 @@ Result<> perform(Transfer& transfer) {
     const CURLMcode failed = curl_multi_perform(multi.get(), &running);
     if (failed != CURLM_OK)
       return fail(ErrorCode::kUnavailable,
-                  format("fetch {}: {}", transfer.request.url, curl_multi_strerror(failed)));
+                  format("fetch {}: {}", transfer.shown, curl_multi_strerror(failed)));
     if (running == 0) break;
     note_upload(transfer, sent);
     if (stall_ms > 0 && transfer.clock.steady_ms() - transfer.last_byte_ms >= stall_ms)
-      return fail(ErrorCode::kDeadlineExceeded,
-                  format("fetch {}: no byte came for {} s, after {} bytes of the body",
-                         transfer.request.url, static_cast<double>(stall_ms) / 1000,
-                         transfer.bytes_received));
+      return fail(
+          ErrorCode::kDeadlineExceeded,
+          format("fetch {}: no byte came for {} s, after {} bytes of the body", transfer.shown,
+                 static_cast<double>(stall_ms) / 1000, transfer.bytes_received));
     curl_multi_poll(multi.get(), nullptr, 0, poll_ms, nullptr);
   }
   int left = 0;
   const CURLMsg* const message = curl_multi_info_read(multi.get(), &left);
   if (message == nullptr || message->msg != CURLMSG_DONE)
-    return fail(ErrorCode::kInternal,
-                format("fetch {}: ended without a result", transfer.request.url));
+    return fail(ErrorCode::kInternal, format("fetch {}: ended without a result", transfer.shown));
   if (message->data.result != CURLE_OK) return transfer_error(transfer, message->data.result);
   return {};
 }
@@ -281,11 +319,12 @@ Result<> perform(Transfer& transfer) {
 
 Result<ReplyHead> fetch_stream(const ClientRequest& request, const ClientCallbacks& callbacks) {
   initialise();
+  const PipeSignalHeld held;
   const Target target = LOAM_TRY(parse_url(request.url));
-  const FieldList fields = LOAM_TRY(field_list(request));
-  Transfer transfer(request, callbacks);
+  const FieldList fields = LOAM_TRY(field_list(request, target));
+  Transfer transfer(request, callbacks, target.shown);
   if (!transfer.easy)
-    return fail(ErrorCode::kResourceExhausted, format("fetch {}: out of memory", request.url));
+    return fail(ErrorCode::kResourceExhausted, format("fetch {}: out of memory", target.shown));
   set_options(transfer, target, fields.get());
   LOAM_TRY(perform(transfer));
   if (!transfer.give_head()) return transfer_error(transfer, CURLE_WRITE_ERROR);
@@ -302,9 +341,11 @@ Result<Response> fetch(const ClientRequest& request) {
     return !too_large;
   };
   auto head = fetch_stream(request, callbacks);
-  if (too_large)
+  if (too_large) {
+    const Target target = LOAM_TRY(parse_url(request.url));
     return fail(ErrorCode::kResourceExhausted, format("fetch {}: the reply is larger than {} bytes",
-                                                      request.url, request.body_bytes_max));
+                                                      target.shown, request.body_bytes_max));
+  }
   if (!head) return std::unexpected(std::move(head).error());
   return Response{head->status, std::move(head->headers), std::move(body)};
 }

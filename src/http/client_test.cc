@@ -254,6 +254,14 @@ TEST(Client, DoesNotTakeAHalfReplyForAWholeOne) {
   EXPECT_EQ(reply.error().code, ErrorCode::kUnavailable);
 }
 
+TEST(Client, ShowsNoSecretOfAUrlInMessages) {
+  ClientRequest request;
+  request.url = "http://user:password@127.0.0.1:1/path?token=hidden";
+  const auto reply = fetch(request);
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_TRUE(reply.error().message.contains("http://127.0.0.1:1/path:")) << reply.error().message;
+}
+
 TEST(Client, SaysThatNobodyListens) {
   std::uint16_t port = 0;
   {

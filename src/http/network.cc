@@ -210,6 +210,7 @@ class AsioNetwork final : public Network {
       asio::make_work_guard(context_);
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
+  bool exhausted_ = false;  // out of descriptors: said once, not ten times a second
   std::shared_ptr<asio::ssl::context> tls_;  // connections keep it while they close
   std::uint16_t port_ = 0;
   OnAccept on_accept_;
@@ -222,13 +223,15 @@ void AsioNetwork::accept() {
     if (!acceptor_.is_open()) return;
     if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
         error == asio::error::no_buffer_space || error.value() == ENFILE) {
-      log::warning("http", "accept a connection: {} (raise the limit of open files)",
-                   error.message());
+      if (!std::exchange(exhausted_, true))
+        log::warning("http", "accept a connection: {} (raise the limit of open files)",
+                     error.message());
       pause_.expires_after(std::chrono::milliseconds(kAcceptPauseMs));
       pause_.async_wait([this](error_code) { accept(); });
       return;
     }
     if (!error) {
+      exhausted_ = false;
       if (tls_)
         on_accept_(std::make_unique<TlsTransport>(std::move(socket), tls_));
       else

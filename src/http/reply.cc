@@ -28,7 +28,7 @@ void Reply::respond(Response response) {
   std::function<void()> dropped;
   const std::scoped_lock lock(mutex_);
   if (state_ != State::kWaiting) {
-    log::error("http", "a request was answered twice: the second answer is dropped");
+    log::warning("http", "a request was answered twice: the second answer is dropped");
     return;
   }
   set_head_locked(response.status, std::move(response.headers), false);
@@ -41,7 +41,7 @@ void Reply::respond(Response response) {
 void Reply::begin(int status, Headers headers) {
   const std::scoped_lock lock(mutex_);
   if (state_ != State::kWaiting) {
-    log::error("http", "a request was answered twice: the second answer is dropped");
+    log::warning("http", "a request was answered twice: the second answer is dropped");
     return;
   }
   if (client_left_) {

@@ -186,7 +186,7 @@ TEST(Stream, LetsNoHeaderValueForgeAField) {
   const std::string reply = client.read_reply();
   EXPECT_TRUE(reply.contains("x-a: 1  x-forged: 2\r\n")) << reply;
   EXPECT_TRUE(reply.contains("content-length: 3\r\n")) << reply;
-  EXPECT_FALSE(reply.contains("99")) << reply;
+  EXPECT_FALSE(reply.contains("content-length: 99")) << reply;
 }
 
 TEST(Stream, MayOutliveItsServer) {
