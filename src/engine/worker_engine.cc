@@ -182,6 +182,11 @@ class WorkerEngine final : public Engine {
 Result<std::unique_ptr<Engine>> start_engine(WorkerLauncher launch, EngineSource source,
                                              std::int64_t load_timeout_ms,
                                              SupervisionLimits limits) {
+  const LoadOptions& load = source.load;
+  if (load.context == 0 || load.sequences_max == 0 || load.chunk_tokens == 0)
+    return fail(
+        ErrorCode::kInvalidArgument,
+        format("load model {}: context, sequences and chunk must be at least 1", source.name));
   SupervisorSetup setup;
   setup.launch = std::move(launch);
   setup.load_timeout_ms = load_timeout_ms;

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,7 +39,7 @@ class ProcessHost final : public WorkerHost {
  public:
   ProcessHost(pid_t pid, env::Fd socket, env::Fd log_pipe)
       : pid_(pid),
-        process_(::pidfd_open(pid, 0)),
+        process_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
         socket_(std::move(socket)),
         log_pipe_(std::move(log_pipe)) {}
   ProcessHost(const ProcessHost&) = delete;
