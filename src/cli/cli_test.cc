@@ -46,6 +46,7 @@ class CommandLineTest : public ::testing::Test {
                         .summary = "Keys",
                         .verbs = {{.name = "new",
                                    .summary = "Makes one",
+                                   .arguments = {{"LABEL", "", &options_.model, "label"}},
                                    .run = [](Invocation&) -> Result<int> { return 0; }}}}}};
 };
 
@@ -66,6 +67,13 @@ TEST_F(CommandLineTest, APromptMayHoldWordsThatAreVerbsAndADashForStdin) {
   ASSERT_TRUE(parse({"run", "key", "run", "new", "-"}));
   EXPECT_EQ(options_.model, "key");
   EXPECT_EQ(options_.words, (std::vector<std::string>{"run", "new", "-"}));
+}
+
+TEST_F(CommandLineTest, AnOptionalWordMayBeThereOrNot) {
+  ASSERT_TRUE(parse({"key", "new"}));
+  EXPECT_FALSE(options_.model);
+  ASSERT_TRUE(parse({"key", "new", "forum"}));
+  EXPECT_EQ(options_.model, "forum");
 }
 
 TEST_F(CommandLineTest, WordsBehindTwoDashesAreNoOptions) {
@@ -93,7 +101,7 @@ TEST_F(CommandLineTest, AMistypedVerbOrOptionIsNamedWithTheNearest) {
   EXPECT_EQ(parsed.error().message, "loam run: no option --sed=5");
   EXPECT_EQ(parsed.error().hint, "did you mean --seed?");
   EXPECT_FALSE(parse({"key", "nwe"}));
-  EXPECT_FALSE(parse({"key", "new", "x"}));
+  EXPECT_FALSE(parse({"key", "new", "x", "y"}));
 }
 
 TEST_F(CommandLineTest, AMissingArgumentAndAWrongNumberAreUsageErrors) {

@@ -48,7 +48,8 @@ class Builder {
     const bool many = std::holds_alternative<std::vector<std::string>*>(argument.target);
     const bool positional = !argument.name.starts_with('-');
     option->allow_extra_args(positional && many);
-    if (positional) option->expected(argument.required ? 1 : 0, many ? -1 : 1);
+    if (positional && many) option->expected(argument.required ? 1 : 0, -1);
+    if (positional && !many) option->expected(1);
     if (argument.required) option->required();
   }
 

@@ -30,7 +30,7 @@ http::ClientRequest request_for(const Endpoint& endpoint, http::Method method,
 }
 
 Error with_start_hint(Error error, const Endpoint& endpoint) {
-  if (error.code != ErrorCode::kUnavailable || !error.hint.empty()) return error;
+  if (error.code != ErrorCode::kUnavailable) return error;
   error.hint = endpoint.is_given ? "is a node running there? `loam doctor` looks into it"
                                  : "start it with: loam up";
   return error;
@@ -62,6 +62,14 @@ ErrorCode code_of_status(int status) {
   }
 }
 
+/// "http://localhost:5626" with the address that the name usually means.
+std::string with_address(std::string url) {
+  constexpr std::string_view kName = "://localhost:";
+  if (const auto at = url.find(kName); at != std::string::npos)
+    url.replace(at, kName.size(), "://127.0.0.1:");
+  return url;
+}
+
 }  // namespace
 
 Result<Endpoint> find_endpoint(const Invocation& invocation) {
@@ -76,6 +84,9 @@ Result<Endpoint> find_endpoint(const Invocation& invocation) {
                   "for example --url http://127.0.0.1:5626");
     out.url = *given;
     out.is_given = true;
+    // The same node by its other name; its own address is used, so that nobody else who listens on
+    // another address of "localhost" is asked.
+    if (running && with_address(*given) == running->url) out.url = running->url;
   } else if (running && !running->url.empty()) {
     out.url = running->url;
   } else {

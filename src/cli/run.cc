@@ -54,8 +54,8 @@ codec::Value answer_value(const GeneratedAnswer& answer) {
   usage.set("prompt_tokens", answer.prompt_tokens);
   usage.set("completion_tokens", answer.output_tokens);
   value.set("usage", std::move(usage));
-  value.set("first_ms", answer.first_ms);
-  value.set("total_ms", answer.total_ms);
+  value.set("first_ms", static_cast<std::int64_t>(answer.first_ms));
+  value.set("total_ms", static_cast<std::int64_t>(answer.total_ms));
   return value;
 }
 

@@ -158,6 +158,13 @@ TEST_F(ConfigTest, AFileThatCannotBeEditedSafelyIsLeftAlone) {
   EXPECT_FALSE(edit_config_text("= =\n", hosts, config));
 }
 
+TEST(ConfigDocs, HoldTheTableOfSettings) {
+  const auto docs = env::read_file(env::Path(LOAM_TESTDATA) / "../../../docs/config.md", 1U << 20);
+  ASSERT_TRUE(docs);
+  EXPECT_TRUE(docs->ends_with("\n\n" + config_markdown()))
+      << "write the output of `loam config --markdown` into docs/config.md";
+}
+
 TEST(ListenAddress, IsReadInEveryUsualForm) {
   const auto full = parse_listen("127.0.0.1:5626");
   ASSERT_TRUE(full);
