@@ -148,13 +148,15 @@ class SpawnPlan {
     if (rc == 0) rc = ::posix_spawn_file_actions_addclosefrom_np(&actions_, kWorkerSocket + 1);
     if (rc == 0) rc = ::posix_spawnattr_setsigmask(&attributes_, &none);
     if (rc == 0) rc = ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    // A group of its own: Ctrl-C at the node's terminal is for the node, which lets answers finish.
     if (rc == 0)
-      rc = ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+      rc = ::posix_spawnattr_setflags(
+          &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     return rc;
   }
 
   int spawn(pid_t& pid, const env::Path& program) {
-    std::string name = program.filename().string(), verb = kWorkerVerb;
+    std::string name = "loam", verb = kWorkerVerb;  // what `ps` shows
     std::string parent = format("{}={}", kWorkerParentVariable, ::getpid());
     // A backtrace would start a debugger, and the worker must not start anything.
     std::string no_backtrace = "GGML_NO_BACKTRACE=1";
