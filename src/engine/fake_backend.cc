@@ -18,8 +18,7 @@ namespace {
 // Tokens 0 to 255 are bytes.
 constexpr TokenId kBos = 256;
 constexpr TokenId kEos = 257;
-constexpr TokenId kTurnBegin = 258;
-constexpr TokenId kTurnEnd = 259;
+constexpr TokenId kTurnEnd = 259;  // 258 begins a turn
 constexpr std::size_t kVocabulary = 260;
 constexpr std::array<std::string_view, 4> kSpecialTexts = {"<s>", "</s>", "<|im_start|>",
                                                            "<|im_end|>"};

@@ -91,17 +91,30 @@ std::vector<Candidate> best_of(std::span<const float> logits, std::span<const fl
   return found;
 }
 
-/// Cuts sorted candidates after the shortest prefix whose weight is at least `wanted`; false if
-/// all of them together weigh less.
-bool cut_at_weight(std::vector<Candidate>& sorted, double max, double wanted) {
+double weight_of(std::span<const Candidate> candidates, double max) {
   double weight = 0;
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    weight += std::exp(double{sorted[i].logit} - max);
-    if (weight < wanted) continue;
-    sorted.resize(i + 1);
-    return true;
+  for (const Candidate& candidate : candidates) weight += std::exp(double{candidate.logit} - max);
+  return weight;
+}
+
+/// The last of the shortest prefix, in the filters' order, that weighs at least `wanted`; none if
+/// all of them weigh less. Leaves them in another order: halving is enough, nothing is sorted.
+std::optional<Candidate> last_of_weight(std::span<Candidate> candidates, double max,
+                                        double wanted) {
+  if (weight_of(candidates, max) < wanted) return std::nullopt;
+  while (candidates.size() > 1) {
+    const std::size_t half = candidates.size() / 2;
+    std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(half),
+                             before);
+    const double weight = weight_of(candidates.first(half), max);
+    if (weight >= wanted) {
+      candidates = candidates.first(half);
+    } else {
+      wanted -= weight;
+      candidates = candidates.subspan(half);
+    }
   }
-  return false;
+  return candidates[0];
 }
 
 /// The smallest float that is not below `x`.
@@ -121,26 +134,24 @@ Candidate find_cutoff(const SamplingParams& params, std::span<const float> logit
     floor =
         std::max(floor, float_above(max + std::log(static_cast<double>(params.min_p) / kMicro)));
   const Candidate at_floor{floor, std::numeric_limits<TokenId>::max()};
-  const auto last = [&](const std::vector<Candidate>& kept) {
-    return before(kept.back(), at_floor) ? kept.back() : at_floor;
+  const auto earlier = [&](const Candidate& last) {
+    return before(last, at_floor) ? last : at_floor;
   };
 
-  const bool by_count = params.top_k > 0 && params.top_k < static_cast<std::int64_t>(logits.size());
-  if (by_count) {
+  if (params.top_k > 0 && params.top_k < static_cast<std::int64_t>(logits.size())) {
     auto kept = best_of(logits, peaks, static_cast<std::size_t>(params.top_k));
-    double total = 0;
-    for (const Candidate& candidate : kept) total += std::exp(double{candidate.logit} - max);
-    if (params.top_p < kOne) cut_at_weight(kept, max, share * total);
-    return last(kept);
+    if (params.top_p >= kOne) return earlier(kept.back());
+    const Candidate last = kept.back();
+    return earlier(last_of_weight(kept, max, share * weight_of(kept, max)).value_or(last));
   }
   if (params.top_p >= kOne) return at_floor;
-  // The tail is long and light: sort only as far down as the wanted weight reaches.
+  // The tail is long and light: look only as far down as the wanted weight reaches.
   const double wanted = share * sum_exp_exact(logits, max_of(peaks));
   for (double depth = 4;; depth *= 2) {
     const float to = depth < 100 ? std::max(floor, float_above(max - depth)) : floor;
-    auto kept = at_least(logits, peaks, to);
-    std::ranges::sort(kept, before);
-    if (cut_at_weight(kept, max, wanted) || to == floor) return last(kept);
+    auto found = at_least(logits, peaks, to);
+    if (const auto last = last_of_weight(found, max, wanted)) return earlier(*last);
+    if (to == floor) return at_floor;
   }
 }
 
