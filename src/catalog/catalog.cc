@@ -175,9 +175,10 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const env::Path& database, const 
                                                env::Clock& clock) {
   LOAM_TRY(env::make_folder(database.parent_path()));
   LOAM_TRY(env::make_folder(models));
-  remove_leftovers(models);
+  const env::Path folder = LOAM_TRY(absolute_path(models));
+  remove_leftovers(folder);
   store::Database opened = LOAM_TRY(store::Database::open(database, migrations()));
-  return std::make_unique<CatalogImpl>(ModelTable(std::move(opened)), models, clock);
+  return std::make_unique<CatalogImpl>(ModelTable(std::move(opened), folder), folder, clock);
 }
 
 }  // namespace loam::catalog

@@ -192,6 +192,19 @@ TEST_F(CatalogTest, NotesTheLastUse) {
   EXPECT_EQ(catalog_->find("a").value().used_ms, clock_.wall_ms());
 }
 
+TEST_F(CatalogTest, AHomeCanBeMoved) {
+  ASSERT_TRUE(add("ours", made_file("a")).has_value());
+  const env::Path linked = made_file("b");
+  ASSERT_TRUE(add("linked", linked, Placing::kStay).has_value());
+  catalog_.reset();
+  std::filesystem::rename(folder_ / "models", folder_ / "elsewhere");
+  catalog_ = std::move(*Catalog::open(folder_ / "catalog.db", folder_ / "elsewhere/", clock_));
+  const Model ours = catalog_->find("ours").value();
+  EXPECT_EQ(ours.file.parent_path(), folder_ / "elsewhere");
+  EXPECT_TRUE(catalog_->open_verified(ours).has_value());
+  EXPECT_EQ(catalog_->find("linked").value().file, linked);
+}
+
 TEST_F(CatalogTest, ClearsAwayWhatACrashedCopyLeft) {
   const env::Path left = folder_ / "models" / "abc.gguf.incomplete-x";
   ASSERT_TRUE(env::write_file_atomic(left, "x").has_value());

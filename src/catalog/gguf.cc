@@ -62,15 +62,32 @@ class GgufReader {
       : in_(std::move(source)), limits_(limits) {}
 
   Result<ModelFacts> read() {
+    LOAM_TRY(read_header());
+    const std::uint64_t needed = bytes_needed();
+    if (needed > in_.size())
+      return fail(ErrorCode::kCorrupt, format("it is cut off: its weights need {} bytes, and it "
+                                              "has {}",
+                                              needed, in_.size()));
+    return std::move(facts_);
+  }
+
+  /// How long the file must be by its header, which must be there as a whole.
+  Result<std::uint64_t> read_bytes_needed() {
+    LOAM_TRY(read_header());
+    return bytes_needed();
+  }
+
+ private:
+  Result<> read_header() {
     LOAM_TRY(read_head());
     for (std::uint64_t i = 0; i < pairs_; ++i) LOAM_TRY(read_pair());
     LOAM_TRY(settle_facts());
     for (std::uint64_t i = 0; i < tensors_; ++i) LOAM_TRY(read_tensor());
-    LOAM_TRY(check_data());
-    return std::move(facts_);
+    LOAM_TRY(check_size());
+    settle_quantisation();
+    return {};
   }
 
- private:
   Result<> read_head() {
     if (in_.size() < 4 || LOAM_TRY(in_.number(4)) != kMagic)
       return fail(ErrorCode::kCorrupt,
@@ -256,22 +273,20 @@ class GgufReader {
     return {};
   }
 
-  Result<> check_data() {
-    LOAM_TRY(check_size());
+  std::uint64_t bytes_needed() const {
+    if (tensors_ == 0) return in_.position();
     const std::uint64_t start = (in_.position() + alignment_ - 1) / alignment_ * alignment_;
     std::uint64_t needed = 0;
-    if (__builtin_add_overflow(start, data_end_, &needed)) needed = UINT64_MAX;
-    if (tensors_ > 0 && needed > in_.size())
-      return fail(
-          ErrorCode::kCorrupt,
-          format("it is cut off: its weights need {} bytes, and it has {}", needed, in_.size()));
+    return __builtin_add_overflow(start, data_end_, &needed) ? UINT64_MAX : needed;
+  }
+
+  void settle_quantisation() {
     std::uint64_t most = 0;
     for (const auto& [name, elements] : elements_of_) {
       if (elements <= most) continue;
       most = elements;
       facts_.quantisation = name;
     }
-    return {};
   }
 
   ByteSource in_;
@@ -300,6 +315,12 @@ Result<ModelFacts> read_gguf(const env::Fd& file, const env::Path& path, const G
                 format("model file {}: {}", path.string(), facts.error().message),
                 facts.error().hint);
   return facts;
+}
+
+Result<std::uint64_t> gguf_bytes_needed(const env::Fd& file, const env::Path& path,
+                                        const GgufLimits& limits) {
+  const env::FileStamp stamp = LOAM_TRY(env::stamp(file));
+  return GgufReader(ByteSource(file, path, stamp.size), limits).read_bytes_needed();
 }
 
 }  // namespace loam::catalog

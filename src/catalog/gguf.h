@@ -32,4 +32,9 @@ Result<ModelFacts> read_gguf(ByteView bytes, const GgufLimits& limits = {});
 Result<ModelFacts> read_gguf(const env::Fd& file, const env::Path& path,
                              const GgufLimits& limits = {});
 
+/// How long the file must be by its header, whether it is or not: for a download under way.
+/// @error as read_gguf(); Corrupt also while the header is incomplete.
+Result<std::uint64_t> gguf_bytes_needed(const env::Fd& file, const env::Path& path,
+                                        const GgufLimits& limits = {});
+
 }  // namespace loam::catalog

@@ -50,7 +50,15 @@ std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(v
 std::uint64_t to_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 std::uint32_t to_count(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
-Result<Model> model_of(const store::Statement& row) {
+}  // namespace
+
+std::span<const std::string_view> migrations() { return kMigrations; }
+
+std::string ModelTable::to_stored(const env::Path& file) const {
+  return file.parent_path() == folder_ ? file.filename().string() : file.string();
+}
+
+Result<Model> ModelTable::model_of(const store::Statement& row) const {
   Model model;
   model.name = row.text(0);
   const Bytes sha256 = row.blob(1);
@@ -59,7 +67,7 @@ Result<Model> model_of(const store::Statement& row) {
                 format("loam rm {}, then pull it again", model.name));
   std::ranges::copy(sha256, model.sha256.begin());
   model.bytes = to_unsigned(row.integer(2));
-  model.file = row.text(3);
+  model.file = to_path(row.text(3));
   model.source = row.text(4);
   model.licence = row.text(5);
   model.added_ms = row.integer(6);
@@ -76,10 +84,6 @@ Result<Model> model_of(const store::Statement& row) {
   model.facts.kv_bytes_per_token = to_unsigned(row.integer(17));
   return model;
 }
-
-}  // namespace
-
-std::span<const std::string_view> migrations() { return kMigrations; }
 
 Result<std::vector<Model>> ModelTable::list() {
   auto rows = LOAM_TRY(database_.prepare(std::string(kColumns) + "ORDER BY m.name"));
@@ -107,7 +111,7 @@ Result<> ModelTable::write_file(const Model& model, Placing placing, const env::
       "layers = excluded.layers, licence = excluded.licence, "
       "chat_template = excluded.chat_template, kv_bytes_per_token = excluded.kv_bytes_per_token"));
   const ModelFacts& facts = model.facts;
-  return insert.bind(0, model.file.string())
+  return insert.bind(0, to_stored(model.file))
       .bind_blob(1, model.sha256)
       .bind(2, to_signed(stamp.size))
       .bind(3, std::int64_t{placing == Placing::kStay ? 1 : 0})
@@ -134,7 +138,7 @@ Result<> ModelTable::write_name(const Model& model) {
       "file = excluded.file, source = excluded.source, licence = excluded.licence, "
       "added_ms = excluded.added_ms, used_ms = excluded.used_ms"));
   return insert.bind(0, model.name)
-      .bind(1, model.file.string())
+      .bind(1, to_stored(model.file))
       .bind(2, model.source)
       .bind(3, model.licence)
       .bind(4, model.added_ms)
@@ -149,7 +153,7 @@ Result<std::vector<env::Path>> ModelTable::drop_unneeded_files() {
     auto rows =
         LOAM_TRY(database_.prepare(format("SELECT file, linked FROM model_file{}", kUnneeded)));
     while (LOAM_TRY(rows.step()))
-      if (rows.integer(1) == 0) ours.emplace_back(rows.text(0));
+      if (rows.integer(1) == 0) ours.push_back(to_path(rows.text(0)));
   }
   LOAM_TRY(database_.execute(format("DELETE FROM model_file{}", kUnneeded)));
   return ours;
@@ -193,7 +197,7 @@ Result<> ModelTable::set_used(std::string_view name, std::int64_t used_ms) {
 Result<std::optional<env::FileStamp>> ModelTable::stamp_of(const env::Path& file) {
   auto row = LOAM_TRY(database_.prepare(
       "SELECT device, inode, bytes, mtime_ns, ctime_ns FROM model_file WHERE file = ?"));
-  row.bind(0, file.string());
+  row.bind(0, to_stored(file));
   if (!LOAM_TRY(row.step())) return std::optional<env::FileStamp>();
   return std::optional(env::FileStamp{to_unsigned(row.integer(0)), to_unsigned(row.integer(1)),
                                       to_unsigned(row.integer(2)), row.integer(3), row.integer(4)});
@@ -206,7 +210,7 @@ Result<> ModelTable::set_stamp(const env::Path& file, const env::FileStamp& stam
       .bind(1, to_signed(stamp.inode))
       .bind(2, stamp.mtime_ns)
       .bind(3, stamp.ctime_ns)
-      .bind(4, file.string())
+      .bind(4, to_stored(file))
       .run();
 }
 

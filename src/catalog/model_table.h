@@ -16,10 +16,12 @@ namespace loam::catalog {
 
 std::span<const std::string_view> migrations();
 
-/// Rows in, rows out. Not thread-safe.
+/// Rows in, rows out. A file in `folder` is kept by its name alone, so that a home can be moved.
+/// Not thread-safe.
 class ModelTable {
  public:
-  explicit ModelTable(store::Database database) : database_(std::move(database)) {}
+  ModelTable(store::Database database, env::Path folder)
+      : database_(std::move(database)), folder_(std::move(folder)) {}
 
   Result<std::vector<Model>> list();
   Result<std::optional<Model>> find(std::string_view name);
@@ -41,12 +43,16 @@ class ModelTable {
   Result<> set_stamp(const env::Path& file, const env::FileStamp& stamp);
 
  private:
+  std::string to_stored(const env::Path& file) const;
+  env::Path to_path(const std::string& stored) const { return folder_ / stored; }
+  Result<Model> model_of(const store::Statement& row) const;
   Result<std::vector<env::Path>> change(const std::function<Result<>()>& body);
   Result<> write_file(const Model& model, Placing placing, const env::FileStamp& stamp);
   Result<> write_name(const Model& model);
   Result<std::vector<env::Path>> drop_unneeded_files();
 
   store::Database database_;
+  env::Path folder_;
 };
 
 }  // namespace loam::catalog

@@ -64,15 +64,20 @@ Result<> sync_content(const env::Path& path) {
 
 }  // namespace
 
+Result<env::Path> absolute_path(const env::Path& path) {
+  std::error_code error;
+  env::Path out = std::filesystem::absolute(path, error).lexically_normal();
+  if (error) return std::unexpected(env::system_error("find", path, error.value()));
+  return out.has_filename() ? out : out.parent_path();  // no '/' at the end
+}
+
 env::Path place_of(const env::Path& folder, const crypto::Digest& sha256) {
   return folder / (crypto::digest_hex(sha256) + ".gguf");
 }
 
 Result<env::Path> place_file(const env::Path& folder, const env::Path& file,
                              const crypto::Digest& sha256, Placing placing) {
-  std::error_code error;
-  const env::Path from = std::filesystem::absolute(file, error).lexically_normal();
-  if (error) return std::unexpected(env::system_error("find", file, error.value()));
+  const env::Path from = LOAM_TRY(absolute_path(file));
   if (placing == Placing::kStay) return from;
   env::Path to = place_of(folder, sha256);
   if (env::is_same_file(from, to)) {

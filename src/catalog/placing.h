@@ -8,6 +8,9 @@
 
 namespace loam::catalog {
 
+/// Seen from the root, without "." and "..".
+Result<env::Path> absolute_path(const env::Path& path);
+
 /// Where a file of this hash lives in `folder`.
 env::Path place_of(const env::Path& folder, const crypto::Digest& sha256);
 
