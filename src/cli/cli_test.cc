@@ -164,6 +164,7 @@ TEST(Table, TimesAreWrittenAsPeopleSayThem) {
   EXPECT_EQ(relative_time(0, 7'200'000), "2 hours ago");
   EXPECT_EQ(relative_time(90'000, 0), "in 1 minute");
   EXPECT_EQ(relative_time(0, 259'200'000), "3 days ago");
+  EXPECT_EQ(time_text(1'795'407'013'250), "2026-11-23T04:10:13Z");
   EXPECT_EQ(short_duration(11.2), "12s");
   EXPECT_EQ(short_duration(65), "1m05s");
   EXPECT_EQ(short_duration(3700), "1h01m");

@@ -2,11 +2,10 @@
 #include <memory>
 
 #include "base/format.h"
-#include "base/parse.h"
-#include "cli/background.h"
+#include "cli/key_store.h"
+#include "cli/node_client.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "http/message.h"
 
 namespace loam::cli {
 namespace {
@@ -26,21 +25,10 @@ std::string scopes_of(const codec::Value& key) {
   return out;
 }
 
-/// Keys are kept by the node, which is therefore started for a moment or for good.
-Result<NodeClient> client_of(const Invocation& invocation) {
-  return NodeClient(LOAM_TRY(ensure_node(invocation)));
-}
-
 Result<int> key_new(Invocation& invocation, const KeyOptions& options) {
-  const auto client = LOAM_TRY(client_of(invocation));
-  codec::Value body{codec::Object{}};
-  if (options.label) body.set("label", *options.label);
-  if (options.scopes) {
-    codec::Array scopes;
-    for (const auto scope : split(*options.scopes, ',')) scopes.emplace_back(trim(scope));
-    body.set("scopes", std::move(scopes));
-  }
-  const auto key = LOAM_TRY(client.post("/loam/v1/keys", body));
+  const auto store = LOAM_TRY(KeyStore::open(invocation));
+  const auto key =
+      LOAM_TRY(store->create(options.label.value_or(""), options.scopes.value_or("infer")));
   if (invocation.globals.json) {
     codec::Value value;
     for (const auto& [name, member] : *key.as_object())
@@ -54,21 +42,14 @@ Result<int> key_new(Invocation& invocation, const KeyOptions& options) {
   return 0;
 }
 
-Result<std::vector<codec::Value>> all_keys(const Invocation& invocation) {
-  const auto client = LOAM_TRY(client_of(invocation));
-  const auto reply = LOAM_TRY(client.get("/loam/v1/keys"));
-  std::vector<codec::Value> out;
-  for (const auto* key : items_at(reply, "keys")) out.push_back(*key);
-  return out;
-}
-
 std::string used_text(const Invocation& invocation, const codec::Value& key) {
   const std::string used = text_at(key, "used_at");
   return used.empty() ? "never" : relative_time(parse_time_ms(used), invocation.clock.wall_ms());
 }
 
 Result<int> key_ls(Invocation& invocation) {
-  const auto keys = LOAM_TRY(all_keys(invocation));
+  const auto store = LOAM_TRY(KeyStore::open(invocation));
+  const auto keys = LOAM_TRY(store->list());
   std::vector<std::vector<std::string>> rows;
   for (const auto& key : keys) {
     if (invocation.globals.quiet)
@@ -85,7 +66,8 @@ Result<int> key_ls(Invocation& invocation) {
 }
 
 Result<int> key_show(Invocation& invocation, const KeyOptions& options) {
-  const auto keys = LOAM_TRY(all_keys(invocation));
+  const auto store = LOAM_TRY(KeyStore::open(invocation));
+  const auto keys = LOAM_TRY(store->list());
   for (const auto& key : keys) {
     if (text_at(key, "id") != options.ids.front()) continue;
     if (invocation.globals.json) {
@@ -105,9 +87,9 @@ Result<int> key_show(Invocation& invocation, const KeyOptions& options) {
 }
 
 Result<int> key_revoke(Invocation& invocation, const KeyOptions& options) {
-  const auto client = LOAM_TRY(client_of(invocation));
+  const auto store = LOAM_TRY(KeyStore::open(invocation));
   for (const auto& id : options.ids) {
-    const auto reply = LOAM_TRY(client.remove("/loam/v1/keys/" + http::percent_encode(id)));
+    const auto reply = LOAM_TRY(store->revoke(id));
     if (invocation.globals.json)
       invocation.console.json(reply);
     else if (!invocation.globals.quiet)

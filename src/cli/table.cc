@@ -1,6 +1,7 @@
 #include "cli/table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 
@@ -56,6 +57,16 @@ std::string relative_time(std::int64_t then_ms, std::int64_t now_ms) {
   else
     amount = count_of(seconds / 86'400, "day");
   return then_ms <= now_ms ? amount + " ago" : "in " + amount;
+}
+
+std::string time_text(std::int64_t wall_ms) {
+  const std::int64_t seconds = wall_ms / 1000;
+  const std::chrono::sys_days day{std::chrono::days(seconds / 86'400)};
+  const std::chrono::year_month_day date{day};
+  const std::int64_t rest = seconds % 86'400;
+  return format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), rest / 3600,
+                rest / 60 % 60, rest % 60);
 }
 
 std::string short_duration(double seconds) {

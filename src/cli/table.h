@@ -1,6 +1,7 @@
 // Columns for people.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ std::string format_table(const std::vector<std::string>& headings,
 
 /// "3 minutes ago", "in 2 hours", "just now".
 std::string relative_time(std::int64_t then_ms, std::int64_t now_ms);
+
+/// "2026-11-23T04:10:13Z".
+std::string time_text(std::int64_t wall_ms);
 
 /// "1m05s", "12s", "3h02m".
 std::string short_duration(double seconds);

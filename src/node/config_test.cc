@@ -159,7 +159,8 @@ TEST_F(ConfigTest, AFileThatCannotBeEditedSafelyIsLeftAlone) {
 }
 
 TEST(ConfigDocs, HoldTheTableOfSettings) {
-  const auto docs = env::read_file(env::Path(LOAM_TESTDATA) / "../../../docs/config.md", 1U << 20);
+  const auto docs =
+      env::read_file(env::Path(LOAM_TESTDATA).parent_path() / "../../docs/config.md", 1U << 20);
   ASSERT_TRUE(docs);
   EXPECT_TRUE(docs->ends_with("\n\n" + config_markdown()))
       << "write the output of `loam config --markdown` into docs/config.md";
