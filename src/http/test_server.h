@@ -23,8 +23,8 @@ inline Response refuse_plainly(int status, std::string_view message) {
 
 class TestServer {
  public:
-  TestServer(ServerOptions options, Handler handler) {
-    auto server = Server::open(std::move(options), std::move(handler), refuse_plainly);
+  TestServer(ServerOptions options, Handler handler, ErrorWriter error_writer = refuse_plainly) {
+    auto server = Server::open(std::move(options), std::move(handler), std::move(error_writer));
     if (!server) {
       ADD_FAILURE() << server.error().message;
       std::abort();
