@@ -163,7 +163,7 @@ def test_a_client_that_leaves_frees_its_sequence(fake):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         _, listed = fake.request("GET", "/loam/v1/ps", headers=fake.owner())[1:]
-        stats = json.loads(listed)["models"][0]["stats"]
+        stats = json.loads(listed)["models"][0]
         if stats["running"] == 0 and stats["waiting"] == 0:
             return
         time.sleep(0.05)
