@@ -35,7 +35,7 @@ std::vector<Setting> make_settings() {
        "Prompt and answer of one conversation, cut to what the model was trained for.",
        [](Config& c) -> Field { return &c.load.context; }, 64, 1 << 20},
       {"load.sequences", kCount, "answers", "Answers of one model generated at the same time.",
-       [](Config& c) -> Field { return &c.load.sequences; }, 1, 256},
+       [](Config& c) -> Field { return &c.load.sequences; }, 1, 1024},
       {"load.queue", kCount, "requests", "Requests of one model that may wait; more get 429.",
        [](Config& c) -> Field { return &c.load.queue; }, 0, 65536},
       {"load.threads", kCount, "threads", "Threads that compute; 0: one for each core.",
