@@ -14,6 +14,7 @@ class ChatFormat final : public ReplyFormat {
 
   std::string_view operation() const override { return "chat"; }
   const char* id_prefix() const override { return "chatcmpl-"; }
+  bool shows_end_token() const override { return false; }
   codec::Value opening(const ReplyHead& head, std::uint32_t index) const override;
   codec::Value chunk(const ReplyHead& head, const ChunkPart& part) const override;
   codec::Value usage_chunk(const ReplyHead& head, const Usage& usage) const override;

@@ -13,6 +13,8 @@ class CompletionFormat final : public ReplyFormat {
 
   std::string_view operation() const override { return "text_completion"; }
   const char* id_prefix() const override { return "cmpl-"; }
+  // So that a prompt's logprobs are always followed by those of all generated tokens.
+  bool shows_end_token() const override { return true; }
   codec::Value opening(const ReplyHead& head, std::uint32_t index) const override;
   codec::Value chunk(const ReplyHead& head, const ChunkPart& part) const override;
   codec::Value usage_chunk(const ReplyHead& head, const Usage& usage) const override;

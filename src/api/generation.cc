@@ -4,8 +4,7 @@
 #include <utility>
 
 #include "api/context_fit.h"
-#include "api/logprobs.h"
-#include "api/sse.h"
+#include "api/reply_writer.h"
 #include "base/format.h"
 #include "env/guarded.h"
 #include "env/random.h"
@@ -13,11 +12,13 @@
 namespace loam::api {
 namespace {
 
+constexpr float kLogprobUnit = 2048;  // ChoiceDone::lp16 counts in 1/2048 nat
+
 /// The events of one request come on the engine's thread, keep-alives on another, the start on a
 /// handler's: all take `mutex_`, none blocks under it.
 class Generation final : public Running, public std::enable_shared_from_this<Generation> {
  public:
-  Generation(Context& context, Call call, pool::Lease lease, GenerationRequest request);
+  Generation(Context& context, const Call& call, pool::Lease lease, GenerationRequest request);
 
   /// Queues all prompts. On an error nothing runs any more.
   ApiResult<> submit();
@@ -27,41 +28,46 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
   bool is_finished() const override { return finished_; }
 
  private:
-  struct Choice {
-    ChoiceText reply;
-    std::size_t offset = 0;  // code points sent
-  };
-
+  ReplyHead make_head() const;
   engine::GenerateRequest engine_request(std::size_t prompt) const;
   void on_event(std::size_t prompt, engine::Event event);
-  // The rest runs under `mutex_`.
+  // These run under `mutex_`.
   void handle(std::size_t prompt, engine::Event& event);
   void handle_one(std::size_t prompt, engine::PromptScored& event);
   void handle_one(std::size_t prompt, engine::Delta& event);
   void handle_one(std::size_t prompt, engine::ChoiceDone& event);
   void handle_one(std::size_t prompt, const engine::RequestDone& event);
   void handle_one(std::size_t prompt, const engine::RequestFailed& event);
-  void add_text(Choice& choice, std::string_view text, std::vector<engine::TokenInfo> tokens,
-                TextOf of);
-  void add_echo(std::size_t prompt, const std::vector<engine::TokenInfo>& tokens);
-  void open(std::size_t prompt);
-  void store(const Choice& choice, engine::ChoiceDone& event, std::size_t prompt);
-  void begin();
-  void send(std::string frame);
-  void finish();
+  void open(std::size_t prompt, std::vector<engine::TokenInfo> tokens);
+  std::vector<engine::TokenInfo> end_token(const engine::ChoiceDone& event) const;
+  void store(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt);
+  void count_first_token();
   void count(const engine::RequestDone& event);
   void stop();
-  // These run without it: an engine may hold its own lock while it waits for ours.
+  // These run without it: an engine may hold a lock of its own while it waits for ours.
   void cancel_if_due();
   void cancel_all();
+
+  std::size_t choice_index(std::size_t prompt, std::uint32_t choice) const {
+    return prompt * request_.fields.n + choice;
+  }
+  double seconds_since_arrival() const {
+    return static_cast<double>(clock_.steady_ms() - started_ms_) / 1000;
+  }
+  Labels model_label() const { return {{"model", writer_.head().model}}; }
+  Labels gen_ai_labels() const {
+    return {{"gen_ai_operation_name", writer_.format().operation()},
+            {"gen_ai_response_model", writer_.head().model}};
+  }
 
   pool::AnswerStore& answers_;  // not used once finished_
   env::Clock& clock_;           // likewise
   const std::shared_ptr<Metrics> metrics_;
-  const Call call_;
+  const http::ExchangePtr exchange_;
+  const std::string caller_;
+  const std::int64_t started_ms_;
   const pool::Lease lease_;
-  const GenerationRequest request_;
-  ReplyHead head_;
+  GenerationRequest request_;  // constant but for its format, which the writer takes
   const engine::SeedMode seed_mode_;
   crypto::Digest entropy_{};
   const bool wants_logprobs_;
@@ -72,40 +78,44 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
   std::atomic<bool> cancel_due_ = false;
 
   std::mutex mutex_;
+  ReplyWriter writer_;
   bool submitted_ = false;  // until then events wait, so that an error can still be the reply
   std::vector<std::pair<std::size_t, engine::Event>> early_;
-  bool begun_ = false;      // the stream's headers are sent
-  bool got_token_ = false;  // for time to first token
-  std::int64_t sent_ms_ = 0;
-  std::vector<Choice> choices_;
-  std::vector<bool> echoed_;  // by prompt
-  std::size_t prompts_left_ = 0;
+  bool got_token_ = false;
+  std::int64_t sent_ms_;
+  std::vector<bool> opened_;  // by prompt
+  std::size_t prompts_left_;
   Usage usage_;
 };
 
-Generation::Generation(Context& context, Call call, pool::Lease lease, GenerationRequest request)
+Generation::Generation(Context& context, const Call& call, pool::Lease lease,
+                       GenerationRequest request)
     : answers_(context.services.answers),
       clock_(context.services.clock),
       metrics_(context.metrics),
-      call_(std::move(call)),
+      exchange_(call.exchange),
+      caller_(call.caller.id),
+      started_ms_(call.started_ms),
       lease_(std::move(lease)),
       request_(std::move(request)),
       seed_mode_(request_.fields.seed ? engine::SeedMode::kInteger : engine::SeedMode::kNonce),
       wants_logprobs_(request_.fields.top_logprobs.has_value()),
+      // In braces, so that the head is made before the format is moved away.
+      writer_{call, make_head(), std::move(request_.format),
+              request_.fields.stream ? Delivery::kStream : Delivery::kWhole,
+              request_.prompts.size() * request_.fields.n},
       sent_ms_(context.services.clock.steady_ms()),
+      opened_(request_.prompts.size()),
       prompts_left_(request_.prompts.size()) {
-  head_.id = env::random_id(request_.format->id_prefix());
-  head_.created_s = clock_.wall_ms() / 1000;
-  head_.model = lease_.model().name;
-  head_.fingerprint = system_fingerprint(lease_.model(), lease_.engine().info());
   if (request_.fields.seed)
     entropy_ = engine::integer_entropy(*request_.fields.seed);
   else
     env::random_bytes(entropy_);
-  echoed_.resize(request_.prompts.size());
-  choices_.resize(request_.prompts.size() * request_.fields.n);
-  for (std::size_t i = 0; i < choices_.size(); ++i)
-    choices_[i].reply.index = static_cast<std::uint32_t>(i);
+}
+
+ReplyHead Generation::make_head() const {
+  return ReplyHead{env::random_id(request_.format->id_prefix()), clock_.wall_ms() / 1000,
+                   lease_.model().name, system_fingerprint(lease_.model(), lease_.engine().info())};
 }
 
 engine::GenerateRequest Generation::engine_request(std::size_t prompt) const {
@@ -118,9 +128,9 @@ engine::GenerateRequest Generation::engine_request(std::size_t prompt) const {
   for (std::uint32_t c = 0; c < fields.n; ++c)
     out.choice_seeds.push_back(
         engine::derive_seed(seed_mode_, entropy_, lease_.model().sha256, params,
-                            static_cast<std::uint32_t>(prompt) * fields.n + c));
-  const auto room = static_cast<std::uint32_t>(lease_.engine().info().context - from.tokens.size());
-  out.tokens_max = fields.tokens_max.value_or(room);
+                            static_cast<std::uint32_t>(choice_index(prompt, c))));
+  const std::size_t room = lease_.engine().info().context - from.tokens.size();
+  out.tokens_max = fields.tokens_max.value_or(static_cast<std::uint32_t>(room));
   out.stop = fields.stop;
   out.stop.insert(out.stop.end(), from.stop.begin(), from.stop.end());
   out.ignore_eos = fields.ignore_eos;
@@ -142,7 +152,7 @@ ApiResult<> Generation::submit() {
     ids_.with([&](auto& ids) { ids.push_back(*id); });
   }
   // Weak: the exchange keeps the callback, and this keeps the exchange.
-  call_.exchange->on_disconnect([weak = weak_from_this()] {
+  exchange_->on_disconnect([weak = weak_from_this()] {
     const auto generation = weak.lock();
     if (generation == nullptr) return;
     generation->gone_ = true;
@@ -181,6 +191,17 @@ void Generation::abandon() {
   cancel_all();
 }
 
+void Generation::keep_alive(std::int64_t before_ms) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!submitted_ || finished_ || !request_.fields.stream || sent_ms_ > before_ms) return;
+    writer_.send_comment();
+    sent_ms_ = clock_.steady_ms();
+    if (!writer_.is_open()) stop();
+  }
+  cancel_if_due();
+}
+
 void Generation::on_event(std::size_t prompt, engine::Event event) {
   {
     const std::scoped_lock lock(mutex_);
@@ -196,102 +217,69 @@ void Generation::handle(std::size_t prompt, engine::Event& event) {
   if (finished_) return;
   if (gone_) return stop();
   std::visit([&](auto& one) { handle_one(prompt, one); }, event);
-}
-
-void Generation::begin() {
-  if (begun_ || !request_.fields.stream) return;
-  begun_ = true;
-  call_.exchange->begin_stream(200, sse_headers());
-  for (const Choice& choice : choices_) {
-    const codec::Value opening = request_.format->opening(head_, choice.reply.index);
-    if (!opening.is_null()) send(sse_data(opening));
-  }
-}
-
-void Generation::send(std::string frame) {
   sent_ms_ = clock_.steady_ms();
-  if (!finished_ && !call_.exchange->write(std::move(frame))) stop();
+  if (!writer_.is_open()) stop();
 }
 
-void Generation::keep_alive(std::int64_t before_ms) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!submitted_ || finished_ || !request_.fields.stream || sent_ms_ > before_ms) return;
-    begin();
-    send(sse_comment());
-  }
-  cancel_if_due();
-}
-
-void Generation::add_text(Choice& choice, std::string_view text,
-                          std::vector<engine::TokenInfo> tokens, TextOf of) {
-  if (!wants_logprobs_) tokens.clear();
-  choice.reply.text += text;
-  if (!request_.fields.stream) {
-    std::ranges::move(tokens, std::back_inserter(choice.reply.tokens));
-    return;
-  }
-  if (text.empty() && tokens.empty()) return;
-  const ChunkPart part{choice.reply.index, text, tokens, choice.offset, of, {}};
-  send(sse_data(request_.format->chunk(head_, part)));
-  choice.offset += count_code_points(text);
-}
-
-void Generation::add_echo(std::size_t prompt, const std::vector<engine::TokenInfo>& tokens) {
-  const std::string& text = *request_.prompts[prompt].echo;
-  echoed_[prompt] = true;
-  for (std::uint32_t c = 0; c < request_.fields.n; ++c) {
-    Choice& choice = choices_[prompt * request_.fields.n + c];
-    choice.reply.echo_bytes = text.size();
-    add_text(choice, text, tokens, TextOf::kPrompt);
-  }
+/// The first event of a prompt: its echo, if it has one, comes before everything else.
+void Generation::open(std::size_t prompt, std::vector<engine::TokenInfo> tokens) {
+  writer_.begin();
+  const std::optional<std::string>& echo = request_.prompts[prompt].echo;
+  if (opened_[prompt]) return;
+  opened_[prompt] = true;
+  if (!echo) return;
+  // A first token that the tokenizer put there is not part of the text that was sent.
+  const std::string& bos = lease_.engine().info().bos;
+  if (!tokens.empty() && tokens.front().bytes == bos && !echo->starts_with(bos))
+    tokens.front().bytes.clear();
+  for (std::uint32_t c = 0; c < request_.fields.n; ++c)
+    writer_.add(choice_index(prompt, c), *echo, tokens, TextOf::kPrompt);
 }
 
 void Generation::handle_one(std::size_t prompt, engine::PromptScored& event) {
-  begin();
-  if (request_.prompts[prompt].echo) add_echo(prompt, event.tokens);
-}
-
-/// The stream has begun, and the prompt is echoed if it must be.
-void Generation::open(std::size_t prompt) {
-  begin();
-  if (request_.prompts[prompt].echo && !echoed_[prompt]) add_echo(prompt, {});
+  open(prompt, std::move(event.tokens));
 }
 
 void Generation::handle_one(std::size_t prompt, engine::Delta& event) {
-  open(prompt);
-  if (!got_token_) {
-    got_token_ = true;
-    const double seconds = static_cast<double>(clock_.steady_ms() - call_.started_ms) / 1000.0;
-    metrics_->observe(Metric::kTimeToFirstToken, {{"model", head_.model}}, seconds);
-    metrics_->observe(Metric::kGenAiFirstToken,
-                      {{"gen_ai_operation_name", request_.format->operation()},
-                       {"gen_ai_response_model", head_.model}},
-                      seconds);
-  }
-  add_text(choices_[prompt * request_.fields.n + event.choice], event.text, std::move(event.tokens),
-           TextOf::kAnswer);
+  open(prompt, {});
+  count_first_token();
+  if (!wants_logprobs_) event.tokens.clear();
+  writer_.add(choice_index(prompt, event.choice), event.text, std::move(event.tokens),
+              TextOf::kAnswer);
 }
 
 void Generation::handle_one(std::size_t prompt, engine::ChoiceDone& event) {
-  open(prompt);
-  Choice& choice = choices_[prompt * request_.fields.n + event.choice];
-  choice.reply.finish = event.reason;
-  if (request_.fields.stream)
-    send(sse_data(request_.format->chunk(
-        head_,
-        ChunkPart{choice.reply.index, {}, {}, choice.offset, TextOf::kAnswer, event.reason})));
+  open(prompt, {});
+  const std::size_t choice = choice_index(prompt, event.choice);
+  writer_.close(choice, event.reason, end_token(event));
+  Labels labels = model_label();
   const codec::Value reason = finish_value(event.reason);
-  metrics_->add(Metric::kAnswers, {{"model", head_.model}, {"finish_reason", *reason.as_string()}});
+  labels.emplace_back("finish_reason", *reason.as_string());
+  metrics_->add(Metric::kAnswers, labels);
   if (request_.fields.keep_answer) store(choice, event, prompt);
 }
 
-void Generation::store(const Choice& choice, engine::ChoiceDone& event, std::size_t prompt) {
+/// The token that ended the answer, which has no text and so came with no Delta; none if something
+/// else ended it or the reply does not show it.
+std::vector<engine::TokenInfo> Generation::end_token(const engine::ChoiceDone& event) const {
+  const auto& ends = lease_.engine().info().end_tokens;
+  if (!wants_logprobs_ || !writer_.format().shows_end_token() || request_.fields.ignore_eos ||
+      event.reason != engine::FinishReason::kStop || event.tokens.empty() || event.lp16.empty() ||
+      std::ranges::find(ends, event.tokens.back()) == ends.end())
+    return {};
+  engine::TokenInfo info;
+  info.token = event.tokens.back();
+  info.logprob = static_cast<float>(event.lp16.back()) / kLogprobUnit;
+  return {std::move(info)};
+}
+
+void Generation::store(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt) {
   const engine::ModelInfo& info = lease_.engine().info();
+  const ChoiceText& reply = writer_.choice(choice);
   pool::Answer answer;
-  answer.reply_id = head_.id;
-  answer.choice = choice.reply.index;
-  answer.caller = call_.caller.id;
+  answer.reply_id = writer_.head().id;
+  answer.choice = reply.index;
+  answer.caller = caller_;
   answer.made_ms = clock_.wall_ms();
   answer.model_name = lease_.model().name;
   answer.model_sha256 = lease_.model().sha256;
@@ -301,7 +289,7 @@ void Generation::store(const Choice& choice, engine::ChoiceDone& event, std::siz
   answer.prompt_tokens = request_.prompts[prompt].tokens;
   answer.output_tokens = std::move(event.tokens);
   answer.lp16 = std::move(event.lp16);
-  answer.text = choice.reply.text.substr(choice.reply.echo_bytes);
+  answer.text = reply.text.substr(reply.echo_bytes);
   answer.finish = event.reason;
   answer.sampling = request_.fields.sampling;
   answer.seed_mode = seed_mode_;
@@ -314,50 +302,36 @@ void Generation::handle_one(std::size_t, const engine::RequestDone& event) {
   usage_.cached_tokens += event.cached_tokens;
   usage_.output_tokens += event.output_tokens;
   count(event);
-  if (--prompts_left_ == 0) finish();
-}
-
-void Generation::count(const engine::RequestDone& event) {
-  const Labels model{{"model", head_.model}};
-  const Labels gen_ai{{"gen_ai_operation_name", request_.format->operation()},
-                      {"gen_ai_response_model", head_.model}};
-  metrics_->add(Metric::kPromptTokens, model, event.prompt_tokens);
-  metrics_->add(Metric::kOutputTokens, model, event.output_tokens);
-  metrics_->observe(Metric::kQueueTime, model, event.queued_ms / 1000);
-  metrics_->observe(Metric::kPrefillTime, model, event.prompt_ms / 1000);
-  metrics_->observe(Metric::kDecodeTime, model, event.generate_ms / 1000);
-  metrics_->observe(Metric::kGenAiDuration, gen_ai,
-                    static_cast<double>(clock_.steady_ms() - call_.started_ms) / 1000);
-  const std::uint32_t later = event.output_tokens / request_.fields.n;
-  if (later > 1)
-    metrics_->observe(Metric::kGenAiPerToken, gen_ai, event.generate_ms / 1000 / (later - 1));
-}
-
-void Generation::finish() {
-  begin();
-  if (request_.fields.stream) {
-    if (request_.fields.include_usage) send(sse_data(request_.format->usage_chunk(head_, usage_)));
-    send(sse_done());
-    call_.exchange->end();
-  } else {
-    std::vector<ChoiceText> all;
-    for (Choice& choice : choices_) all.push_back(std::move(choice.reply));
-    call_.respond_json(200, request_.format->whole(head_, all, usage_));
-  }
+  if (--prompts_left_ > 0) return;
+  writer_.finish(usage_, request_.fields.include_usage);
   finished_ = true;
 }
 
 void Generation::handle_one(std::size_t, const engine::RequestFailed& event) {
-  const ApiError error(event.error);
-  metrics_->add(Metric::kFailures,
-                {{"model", head_.model}, {"code", error_code_name(event.error.code)}});
-  if (begun_) {
-    send(sse_data(codec::Object{{"error", error_body(error)}}));
-    call_.exchange->end();
-  } else {
-    call_.exchange->respond(error_response(error));
-  }
+  Labels labels = model_label();
+  labels.emplace_back("code", error_code_name(event.error.code));
+  metrics_->add(Metric::kFailures, labels);
+  writer_.fail(event.error);
   stop();
+}
+
+void Generation::count_first_token() {
+  if (std::exchange(got_token_, true)) return;
+  metrics_->observe(Metric::kTimeToFirstToken, model_label(), seconds_since_arrival());
+  metrics_->observe(Metric::kGenAiFirstToken, gen_ai_labels(), seconds_since_arrival());
+}
+
+void Generation::count(const engine::RequestDone& event) {
+  metrics_->add(Metric::kPromptTokens, model_label(), event.prompt_tokens);
+  metrics_->add(Metric::kOutputTokens, model_label(), event.output_tokens);
+  metrics_->observe(Metric::kQueueTime, model_label(), event.queued_ms / 1000);
+  metrics_->observe(Metric::kPrefillTime, model_label(), event.prompt_ms / 1000);
+  metrics_->observe(Metric::kDecodeTime, model_label(), event.generate_ms / 1000);
+  metrics_->observe(Metric::kGenAiDuration, gen_ai_labels(), seconds_since_arrival());
+  const std::uint32_t per_choice = event.output_tokens / request_.fields.n;
+  if (per_choice > 1)
+    metrics_->observe(Metric::kGenAiPerToken, gen_ai_labels(),
+                      event.generate_ms / 1000 / (per_choice - 1));
 }
 
 }  // namespace

@@ -55,6 +55,8 @@ class ReplyFormat {
   virtual std::string_view operation() const = 0;
   /// What the first id begins with: "chatcmpl-".
   virtual const char* id_prefix() const = 0;
+  /// Whether logprobs list the token that ended the answer, though it has no text.
+  virtual bool shows_end_token() const = 0;
   /// The chunk that opens a choice; null if the format has none.
   virtual codec::Value opening(const ReplyHead& head, std::uint32_t index) const = 0;
   virtual codec::Value chunk(const ReplyHead& head, const ChunkPart& part) const = 0;
