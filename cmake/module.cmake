@@ -2,7 +2,7 @@
 #
 # Declares the module in the current folder: every *.cc becomes part of library loam_<name>, except
 #   *_test.cc   -> one program <name>_test, run by ctest case by case
-#   *_fuzz.cc   -> one libFuzzer program each (LOAM_FUZZ)
+#   *_fuzz.cc   -> one libFuzzer program each (LOAM_FUZZ); else a test that runs tests/corpora/<stem>
 #   *_bench.cc  -> one program each (LOAM_BENCH)
 #   main.cc     -> left to the folder's own CMakeLists.txt
 # DEPENDS is the closed list of modules that its files may include; tools/house.py checks it against
@@ -33,6 +33,17 @@ function(loam_module name)
       LOAM_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT 300 ENVIRONMENT "LOAM_TEST_MODEL=${LOAM_TEST_MODEL}")
+  endif()
+  if(BUILD_TESTING AND NOT LOAM_FUZZ)  # what fuzzing found earlier, as tests without a fuzzer
+    foreach(file IN LISTS fuzzers)
+      get_filename_component(stem ${file} NAME_WE)
+      set(corpus ${CMAKE_SOURCE_DIR}/tests/corpora/${stem})
+      if(IS_DIRECTORY ${corpus})
+        add_executable(${stem}_corpus ${file} ${CMAKE_SOURCE_DIR}/tests/corpus_replay.cc)
+        target_link_libraries(${stem}_corpus PRIVATE loam_${name} loam_flags)
+        add_test(NAME ${stem}_corpus COMMAND ${stem}_corpus ${corpus})
+      endif()
+    endforeach()
   endif()
   foreach(kind IN ITEMS fuzz bench)
     string(TOUPPER ${kind} option)

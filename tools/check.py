@@ -66,7 +66,9 @@ def unit_tests(preset):
     def stage(tally):
         report = REPORTS / f"ctest-{preset}.xml"
         report.unlink(missing_ok=True)
-        code = run(["ctest", "--preset", preset, "--output-junit", report, "--no-tests=error",
+        # tsan of g++ 12 dies at start where the kernel draws addresses from a larger range than it knows.
+        fixed = ["setarch", "-R"] if preset == "tsan" and run(["setarch", "-R", "true"]) == 0 else []
+        code = run([*fixed, "ctest", "--preset", preset, "--output-junit", report, "--no-tests=error",
                     "--output-on-failure", "--progress", "-j", str(os.cpu_count() or 1)])
         if report.exists():
             tally.add_report(report, f"ctest {preset}")
