@@ -132,12 +132,16 @@ void WorkerLoop::send_events() {
       std::ranges::any_of(events_, [](const auto& e) { return protocol::is_last(e.second); });
   if (one_ended || now_ms - stats_sent_ms_ >= kStatsEveryMs) {
     stats_sent_ms_ = now_ms;
-    EngineStats stats = scheduler_->stats();
-    stats.waiting += static_cast<std::uint32_t>(waiting_.size());
-    send(protocol::Stats{stats});
+    send_stats();
   }
   for (auto& [id, event] : events_) send(protocol::RequestEvent{id, move(event)});
   events_.clear();
+}
+
+void WorkerLoop::send_stats() {
+  EngineStats stats = scheduler_->stats();
+  stats.waiting += static_cast<std::uint32_t>(waiting_.size());
+  send(protocol::Stats{stats});
 }
 
 void WorkerLoop::send(const protocol::FromWorker& message) {
@@ -221,6 +225,7 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Cancel message) {
   if (backend_ == nullptr) return WorkerEnd::kConfused;
   std::erase_if(waiting_, [&](const Waiting& w) { return w.request.id == message.id; });
   scheduler_->cancel(message.id);
+  send_stats();  // with nothing left to do, no step would
   return std::nullopt;
 }
 

@@ -72,6 +72,7 @@ class WorkerLoop {
   void send_the_last();
   /// Sends what a step produced; the counters go first, so that they include it.
   void send_events();
+  void send_stats();
 
   env::Fd socket_;
   env::Clock& clock_;
