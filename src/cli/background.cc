@@ -93,17 +93,20 @@ Error ended_early(int status, const env::Path& log, std::uint64_t offset) {
                        : format("the end of {}:\n  {}", log.string(), tail)};
 }
 
-/// Waits until the node that runs on `folders` answers. `child` is our own start of it.
+/// Waits until a node on `folders` answers: `child`, or another that was started meanwhile and
+/// took the lock first.
 Result<node::Presence> wait_healthy(const env::Folders& folders, env::Clock& clock, pid_t child,
                                     std::int64_t wait_ms, std::uint64_t log_begins_at) {
   const std::int64_t until = clock.steady_ms() + wait_ms;
+  std::optional<int> ended;
   while (clock.steady_ms() < until) {
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) == child)
-      return std::unexpected(ended_early(status, log_file(folders), log_begins_at));
-    // A child that has not taken the lock yet is asked for nothing: the lock may be another's.
+    if (!ended && ::waitpid(child, &status, WNOHANG) == child) ended = status;
     const auto running = node::find_running(folders);
-    if (running && running->pid == child && is_healthy(*running)) return *running;
+    // A child that has not taken the lock yet is asked for nothing: the lock may be another's.
+    if (running && (ended || running->pid == child) && is_healthy(*running)) return *running;
+    if (ended && !running)
+      return std::unexpected(ended_early(*ended, log_file(folders), log_begins_at));
     sleep_ms(kPollMs);
   }
   const std::string tail = log_tail(log_file(folders), log_begins_at);

@@ -131,7 +131,7 @@ class Chat {
       session_.failed();
     else
       session_.answered(answer->text);
-    if (session_.verbose()) console_.warn(figures(*answer));
+    if (session_.verbose() && answer->output_tokens > 0) console_.warn(figures(*answer));
   }
 
   /// Nothing is ever dropped from a conversation in silence: whoever talks decides what goes.

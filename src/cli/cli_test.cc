@@ -94,11 +94,11 @@ TEST_F(CommandLineTest, AMistypedVerbOrOptionIsNamedWithTheNearest) {
   auto parsed = parse({"rnu", "m"});
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(parsed.error().message, "loam: no verb rnu");
+  EXPECT_EQ(parsed.error().message, "no verb rnu");
   EXPECT_EQ(parsed.error().hint, "did you mean run?");
   parsed = parse({"run", "m", "--sed=5"});
   ASSERT_FALSE(parsed);
-  EXPECT_EQ(parsed.error().message, "loam run: no option --sed=5");
+  EXPECT_EQ(parsed.error().message, "run: no option --sed=5");
   EXPECT_EQ(parsed.error().hint, "did you mean --seed?");
   EXPECT_FALSE(parse({"key", "nwe"}));
   EXPECT_FALSE(parse({"key", "new", "x", "y"}));

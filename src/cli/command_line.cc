@@ -100,6 +100,12 @@ std::string suggestion(const Verb& root, const Verb& verb, const std::string& wo
   return close ? format("did you mean {}?", *close) : "";
 }
 
+/// How an error names the verb: "run" of "loam run", nothing for the program itself.
+std::string prefix_of(const Parsed& parsed) {
+  const auto space = parsed.path.find(' ');
+  return space == std::string::npos ? "" : parsed.path.substr(space + 1) + ": ";
+}
+
 Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string& word) {
   const bool verb = !parsed.verb->verbs.empty() && !word.starts_with('-');
   const bool option = word.starts_with('-');
@@ -108,7 +114,7 @@ Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string&
     hint = parsed.verb == &root ? "`loam help` lists the verbs"
                                 : format("`{} --help` explains it", parsed.path);
   return {ErrorCode::kInvalidArgument,
-          format("{}: {} {}", parsed.path,
+          format("{}{} {}", prefix_of(parsed),
                  verb     ? "no verb"
                  : option ? "no option"
                           : "one word too many:",
@@ -161,7 +167,7 @@ Result<Parsed> parse_command_line(const Verb& root, const std::vector<std::strin
     return parsed;
   } catch (const CLI::ParseError& error) {
     const Parsed parsed = named_verb(root, app, chain);
-    return fail(ErrorCode::kInvalidArgument, format("{}: {}", parsed.path, error.what()),
+    return fail(ErrorCode::kInvalidArgument, format("{}{}", prefix_of(parsed), error.what()),
                 "usage: " + usage_line(*parsed.verb, parsed.path));
   }
   const Parsed parsed = named_verb(root, app, chain);

@@ -40,7 +40,7 @@ int run_program(const std::vector<std::string>& arguments, Console& console, env
   } else if (parsed->help) {
     console.out(help_text(verb, parsed->path));
   } else if (!verb.run) {
-    return report(console, {ErrorCode::kInvalidArgument, format("{}: which verb?", parsed->path),
+    return report(console, {ErrorCode::kInvalidArgument, format("{}: a verb is missing", verb.name),
                             format("`{} --help` lists them", parsed->path)});
   } else {
     Invocation invocation{globals, console, root, clock};

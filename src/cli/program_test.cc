@@ -84,7 +84,7 @@ TEST_F(ProgramTest, ExitCodesFollowWhatWentWrong) {
 TEST_F(ProgramTest, AnErrorSaysWhatAndWhatToDoOnStderr) {
   EXPECT_EQ(run({"rnu"}), 2);
   EXPECT_TRUE(out_.empty());
-  EXPECT_EQ(err_, "loam: loam: no verb rnu\n  did you mean run?\n");
+  EXPECT_EQ(err_, "loam: no verb rnu\n  did you mean run?\n");
 }
 
 TEST_F(ProgramTest, WithJsonAnErrorIsOneObject) {

@@ -64,7 +64,7 @@ int print_end(Console& console, const RunOptions& options, const GeneratedAnswer
     console.json(answer_value(answer));
   else if (!answer.text.ends_with('\n'))
     console.out("\n");
-  if (options.verbose) console.warn(figures(answer));
+  if (options.verbose && answer.output_tokens > 0) console.warn(figures(answer));
   if (answer.finish_reason.empty()) return static_cast<int>(ExitCode::kInterrupted);
   if (answer.finish_reason == "length")
     console.note("the answer was cut at the token limit (--max-tokens, or the model's context)");
