@@ -181,8 +181,9 @@ void Connection::pump() {
   Reply::Piece piece = reply_->take();
   if (piece.outcome == Reply::Outcome::kBroken) return close();
   if (piece.outcome == Reply::Outcome::kUnanswered) {
-    if (peer_ended_) return close();
-    Response apology = host_.refusal(500, "the request was dropped without an answer");
+    // Whoever closed its own direction only learns that this ended the request.
+    Response apology = peer_ended_ ? host_.refusal(408, "the client closed before the answer")
+                                   : host_.refusal(500, "the request was dropped unanswered");
     piece.head = Reply::Head{apology.status, std::move(apology.headers), false};
     piece.body = std::move(apology.body);
     piece.outcome = Reply::Outcome::kComplete;
