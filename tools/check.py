@@ -77,8 +77,9 @@ def unit_tests(preset):
     return stage
 
 
-def house_self_test(tally):
-    tally.add("house self-test", run([sys.executable, ROOT / "tests" / "house_test.py"]) == 0)
+def tool_tests(tally):
+    for name in ("house_test.py", "deps_test.py"):
+        tally.add(name, run([sys.executable, ROOT / "tests" / name]) == 0)
 
 
 def link_program(tally):
@@ -194,7 +195,7 @@ QUICK = {
     "build-release": build("release"),
     "program": link_program,
     "tests-release": unit_tests("release"),
-    "house": house_self_test,
+    "tools": tool_tests,
     "clients-setup": clients_set_up,
     **{name: pytest(name, f"tests/{name}") for name in whole_program_tests()},
     "build-asan": build("asan"),
