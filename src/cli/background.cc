@@ -148,8 +148,9 @@ Result<BackgroundNode> start_in_background(const Invocation& invocation,
   }
   arguments.insert(arguments.end(), options.serve_options.begin(), options.serve_options.end());
   const pid_t child = LOAM_TRY(spawn_serve(arguments, log.file));
-  return BackgroundNode{Started::kNow, LOAM_TRY(wait_healthy(folders, invocation.clock, child,
-                                                             options.wait_ms, log.begins_at))};
+  const auto presence =
+      LOAM_TRY(wait_healthy(folders, invocation.clock, child, options.wait_ms, log.begins_at));
+  return BackgroundNode{presence.pid == child ? Started::kNow : Started::kBefore, presence};
 }
 
 Result<bool> stop_running(const env::Folders& folders, env::Clock& clock, std::int64_t wait_ms) {
