@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -129,7 +130,9 @@ class NodeTest : public ::testing::Test {
   }
 
   env::Path model_file(const std::string& name) {
-    const env::Path path = folder_ / (name + ".gguf");
+    std::string file = name + ".gguf";
+    std::ranges::replace(file, '/', '-');
+    const env::Path path = folder_ / file;
     EXPECT_TRUE(
         env::write_file_atomic(path, catalog::testing::small_model(name).bytes()).has_value());
     return path;
