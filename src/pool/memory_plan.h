@@ -9,7 +9,8 @@
 
 namespace loam::pool {
 
-/// Weights (the file's size), the KV cache, and the engine's work space. An estimate from above: grouped caches of some architectures need less.
+/// Weights (the file's size), the KV cache, and the engine's work space. An estimate from above:
+/// grouped caches of some architectures need less.
 std::uint64_t estimated_bytes(const catalog::Model& model, const engine::LoadOptions& options);
 /// The same for a cache of `cells` tokens in all.
 std::uint64_t estimated_bytes(const catalog::Model& model, std::uint64_t cells);
