@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -319,6 +320,48 @@ TEST_F(Supervision, GarbageFilesAreRefusedByName) {
         << engine.error().message;
   }
 }
+
+#ifdef LOAM_HAVE_LLAMA
+TEST_F(Supervision, ARealModelIsServedByAConfinedProcess) {
+  const char* path = std::getenv("LOAM_TEST_MODEL");
+  ASSERT_TRUE(path != nullptr && *path != '\0')
+      << "LOAM_TEST_MODEL names no model file: tools/deps fetch starter-model, then configure";
+  EngineSource source;
+  source.name = "starter";
+  source.file = path;
+  source.load = {
+      .context = 512, .sequences_max = 2, .queue_max = 4, .threads = 1, .chunk_tokens = 64};
+  const auto started = try_start(LOAM_ENGINE_WORKER, source);
+  ASSERT_TRUE(started) << started.error().message;
+  Engine& engine = **started;
+  const auto chat = engine.render({{"user", "Say hello.", ""}}, true);
+  ASSERT_TRUE(chat) << chat.error().message;
+  EXPECT_EQ(*engine.detokenize(chat->tokens), chat->text);
+  GenerateRequest request;
+  request.prompt = chat->tokens;
+  request.choice_seeds.resize(2);
+  request.sampling.temperature = 0;
+  request.tokens_max = 8;
+  for (int round = 0; round < 2; ++round) {
+    const Collector answer;
+    ASSERT_TRUE(engine.generate(request, answer.sink()));
+    ASSERT_TRUE(answer.wait_end());
+    EXPECT_EQ(answer.all<RequestDone>().size(), 1U);
+    EXPECT_EQ(answer.text(0), answer.text(1));
+    EXPECT_FALSE(answer.text().empty());
+    if (round == 1) break;
+    // The second round is another process, on the same descriptor of the file.
+    const pid_t first = children_of(::getpid()).at(0);
+    ::kill(first, SIGKILL);
+    ASSERT_TRUE(eventually([&] {
+      const auto now = children_of(::getpid());
+      return now.size() == 1 && now[0] != first;
+    }));
+  }
+  const auto vectors = engine.embed({chat->tokens});
+  ASSERT_TRUE(vectors) << vectors.error().message;
+}
+#endif
 
 TEST_F(Supervision, AFileThatIsNotThereIsNotFound) {
   EngineSource source;
