@@ -1,0 +1,114 @@
+"""`loam chat` on a terminal: editing, interruption, history, and a conversation that is kept."""
+import json
+import os
+import pty
+import select
+import time
+
+import harness
+import pytest
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *arguments):
+        self.shown = b""  # and not yet waited for
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv(harness.loam_program(), [harness.loam_program(), *map(str, arguments)])
+
+    def until(self, text, timeout=30):
+        """Reads on until `text` is shown."""
+        deadline = time.monotonic() + timeout
+        while text.encode() not in self.shown:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.shown!r}"
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    self.shown += os.read(self.fd, 65536)
+                except OSError:
+                    raise AssertionError(f"ended without {text!r}: {self.shown!r}")
+        self.shown = self.shown[self.shown.index(text.encode()) + len(text):]
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def code(self):
+        while True:  # what is still shown must be taken, or the program waits for that
+            try:
+                if not os.read(self.fd, 65536):
+                    break
+            except OSError:
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.fixture(scope="module")
+def node():
+    with harness.Node(fake_step_ms=5) as node:
+        yield node
+
+
+def test_a_conversation(node):
+    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--verbose")
+    chat.until(">>> ")
+    chat.type("hallo\x7f\x7f\x7f\x7fello there\r")
+    chat.until("tokens/s")
+    chat.until(">>> ")
+    chat.type("/set max_tokens 3000\r")
+    chat.until(">>> ")
+    chat.type("go on\r")
+    chat.until("...")
+    time.sleep(0.3)
+    chat.type("\x03")
+    chat.until("(stopped)")
+    chat.until(">>> ")
+    chat.type('"""one\rtwo"""\r')
+    time.sleep(0.5)
+    chat.type("\x03")
+    chat.until(">>> ")
+    chat.type("/save talk\r")
+    chat.until("saved")
+    chat.until(">>> ")
+    chat.type("\x04")
+    assert chat.code() == 0
+    saved = json.loads((node.home / "state" / "chats" / "talk.json").read_text())
+    asked = [m["content"] for m in saved["messages"] if m["role"] == "user"]
+    assert asked[:2] == ["hello there", "go on"]
+    assert "one\ntwo" in asked
+    history = node.home / "state" / "history"
+    assert "hello there" in history.read_text()
+    assert history.stat().st_mode & 0o777 == 0o600
+    assert (node.home / "state" / "chats" / "talk.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_remembered_where_that_is_not_wanted(node):
+    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--no-history", "--max-tokens", "3")
+    chat.until(">>> ")
+    chat.type("a secret thing\r")
+    chat.until(">>> ")
+    chat.type("/bye\r")
+    assert chat.code() == 0
+    history = node.home / "state" / "history"
+    assert not history.exists() or "secret" not in history.read_text()
+
+
+def test_a_full_context_is_said_and_nothing_is_cut(tmp_path):
+    with harness.Node(home=tmp_path, fake_step_ms=0, settings=["load.context=64"]) as node:
+        chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--max-tokens", "4")
+        chat.until(">>> ")
+        chat.type("word " * 40 + "\r")
+        chat.until("/clear begins anew")
+        chat.until(">>> ")
+        chat.type("hi\r")
+        chat.until(">>> ")
+        chat.type("\x04")
+        assert chat.code() == 0
+
+
+def test_without_a_terminal_lines_are_read_as_they_come(node):
+    ran = harness.run_loam("chat", "fake", "--max-tokens", "3", home=node.home, url=node.url, text="hi\n/show\n/bye\n")
+    assert ran.returncode == 0
+    assert ran.stdout.strip()
+    assert "messages  2" in ran.stderr
