@@ -46,12 +46,15 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def node():
-    with harness.Node(fake_step_ms=5) as node:
+    with harness.Node(fake_step_ms=20) as node:
         yield node
 
 
 def test_a_conversation(node):
-    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--verbose")
+    # Greedy, so that the fake model answers each time with the same words, and as many.
+    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--verbose", "--temperature", "0")
+    chat.until(">>> ")
+    chat.type("/set max_tokens 5\r")
     chat.until(">>> ")
     chat.type("hallo\x7f\x7f\x7f\x7fello there\r")
     chat.until("tokens/s")
@@ -64,9 +67,10 @@ def test_a_conversation(node):
     chat.type("\x03")
     chat.until("(stopped)")
     chat.until(">>> ")
+    chat.type("/set max_tokens 5\r")
+    chat.until(">>> ")
     chat.type('"""one\rtwo"""\r')
-    time.sleep(0.5)
-    chat.type("\x03")
+    chat.until("tokens/s")
     chat.until(">>> ")
     chat.type("/save talk\r")
     chat.until("saved")
