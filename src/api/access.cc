@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kLocalCaller = "local";
 
-ApiError not_allowed(std::string code, std::string message) {
+ApiError not_allowed(std::string code, const std::string& message) {
   ApiError error = error_of_status(403, message);
   error.code = std::move(code);
   return error;

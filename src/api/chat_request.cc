@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kNameBytesMax = 256;
 
 ApiResult<std::string> read_role(const Fields& message) {
-  const std::string role = LOAM_TRY(message.required_text("role", kNameBytesMax));
+  std::string role = LOAM_TRY(message.required_text("role", kNameBytesMax));
   if (role == "developer") return std::string("system");
   for (const char* known : {"system", "user", "assistant", "tool"})
     if (role == known) return role;
