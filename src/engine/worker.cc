@@ -23,7 +23,7 @@ int run_worker() {
     log::error("engine", "{}", ready.error().message);
     return std::to_underlying(WorkerEnd::kConfinement);
   }
-  log::set_level(log::Level::kDebug);  // the node decides what of it is kept
+  log::set_level(env::variable(kWorkerDebugVariable) ? log::Level::kDebug : log::Level::kWarning);
   env::SystemClock clock;
   return std::to_underlying(WorkerLoop(env::Fd(kWorkerSocket), clock).run());
 }

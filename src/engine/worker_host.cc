@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "engine/frames.h"
 #include "engine/worker.h"
 #include "engine/worker_loop.h"
@@ -161,7 +162,10 @@ class SpawnPlan {
     // A backtrace would start a debugger, and the worker must not start anything.
     std::string no_backtrace = "GGML_NO_BACKTRACE=1";
     char* arguments[] = {name.data(), verb.data(), nullptr};
-    char* environment[] = {parent.data(), no_backtrace.data(), nullptr};
+    std::string debug = format("{}=1", kWorkerDebugVariable);
+    const bool wants_debug = log::level() <= log::Level::kDebug;
+    char* environment[] = {parent.data(), no_backtrace.data(), wants_debug ? debug.data() : nullptr,
+                           nullptr};
     return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, arguments, environment);
   }
 
