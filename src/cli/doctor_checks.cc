@@ -89,6 +89,10 @@ Finding check_node(const Surroundings& seen) {
                 format("{} answers with version {}, this program is {}", seen.url,
                        seen.node_version, seen.program_version),
                 "restart it: loam down; loam up");
+  if (seen.node_healthy && !seen.node_running && seen.port != PortSeen::kRemote)
+    return warn("node", format("a node on other folders answers on {}", seen.url),
+                "give its --home to manage it, or start your own elsewhere: loam up --listen "
+                "127.0.0.1:PORT");
   if (seen.node_healthy) return ok("node", format("answers on {}", seen.url));
   if (seen.node_running)
     return bad("node", format("process {} does not answer on {}", seen.node_pid, seen.url),

@@ -105,6 +105,7 @@ TEST(Doctor, TheNodesStateIsTold) {
                   })
                 .health,
             Health::kFail);
+  EXPECT_EQ(found("node", [](auto& seen) { seen.node_running = false; }).health, Health::kWarn);
   EXPECT_EQ(found("node", [](auto& seen) { seen.node_healthy = false; }).health, Health::kFail);
   EXPECT_EQ(found("node", [](auto& seen) { seen.node_version = "0.0.9"; }).health, Health::kWarn);
 }

@@ -221,7 +221,10 @@ Error error_of_reply(int status, std::string_view body) {
   if (inner != nullptr && inner->as_string() != nullptr) error.message = *inner->as_string();
   if (inner != nullptr && inner->as_object() != nullptr)
     error = error_of_object(*inner, error.code);
-  if (error.message.empty()) error.message = format("the node answered with status {}", status);
+  if (error.message.empty()) {
+    error.message = format("the node answered with status {}", status);
+    error.hint = "is that a Loam node? `loam doctor` looks into it";
+  }
   if (status == 401)
     error.hint = "set LOAM_API_KEY, or use the folders of the node (--home, LOAM_HOME)";
   return error;

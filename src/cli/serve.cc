@@ -2,17 +2,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include "base/log.h"
+#include "cli/exit_code.h"
 #include "cli/verbs.h"
+#include "env/thread.h"
 #include "node/machine.h"
 #include "node/node.h"
 #include "node/signals.h"
 
 namespace loam::cli {
 namespace {
+
+constexpr std::int64_t kSecondSignalPollMs = 50;
 
 struct ServeOptions {
   std::optional<std::string> listen;
@@ -41,6 +48,21 @@ void raise_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Stops the node; whoever asks a second time does not wait for the answers that still run.
+void stop_or_leave(node::Node& node, node::StopSignals& signals, std::int64_t grace_ms) {
+  std::atomic<bool> stopped = false;
+  const std::jthread stopper = env::start_thread("stop", [&](const std::stop_token&) {
+    node.stop(grace_ms);
+    stopped = true;
+  });
+  while (!stopped) {
+    if (signals.wait(kSecondSignalPollMs) == 0) continue;
+    // Everything acknowledged is on disk: leaving now is what a crash would be, and as harmless.
+    log::warning("node", "asked again: leaving at once");
+    std::_Exit(static_cast<int>(ExitCode::kFailed));
+  }
+}
+
 Result<int> serve(Invocation& invocation, const ServeOptions& options) {
   if (options.listen) invocation.globals.sets.push_back("listen=" + *options.listen);
   if (options.offline) invocation.globals.sets.emplace_back("offline=true");
@@ -61,7 +83,7 @@ Result<int> serve(Invocation& invocation, const ServeOptions& options) {
   log::info("node", "loam {} answers on {} (process {})", node::version(), node->url(), ::getpid());
   signals.wait(-1);
   log::info("node", "stopping: running answers may take up to {} s", grace_ms / 1000);
-  node->stop(grace_ms);
+  stop_or_leave(*node, signals, grace_ms);
   log::info("node", "stopped");
   return 0;
 }

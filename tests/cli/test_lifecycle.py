@@ -21,8 +21,8 @@ def home(tmp_path):
     assert loam(tmp_path, "down").returncode == 0
 
 
-def up(home, *more):
-    ran = loam(home, "up", "--fake-engine", "2", "--json", *more)
+def up(home, *more, step_ms=2):
+    ran = loam(home, "up", "--fake-engine", step_ms, "--json", *more)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
@@ -100,6 +100,20 @@ def test_sigterm_lets_a_running_answer_finish(home):
     os.kill(pid, signal.SIGTERM)
     answer = json.loads(process.communicate(timeout=30)[0])
     assert process.returncode == 0 and answer["finish_reason"] in ("stop", "length")
+
+
+def test_a_second_ctrl_c_does_not_wait(home):
+    pid = up(home, "--set", "stop_grace=600s", step_ms=1000)["pid"]
+    command = [harness.loam_program(), "--home", str(home), "run", "fake", "--max-tokens", "3000", "slow"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while json.loads(loam(home, "status", "--json").stdout).get("running") != 1:
+        assert time.monotonic() < deadline
+    os.kill(pid, signal.SIGINT)
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGINT)
+    process.wait(timeout=30)
+    assert loam(home, "status").returncode == 4
 
 
 def test_doctor_finds_a_token_that_others_can_read(home):
