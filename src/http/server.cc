@@ -128,8 +128,8 @@ void RealServer::stop(std::int64_t grace_ms) {
                          [this] { return connections_.empty(); });
   }
   for (const auto& connection : connections()) connection->cut();
+  network_->join();   // after this nothing is dispatched any more
   handlers_.reset();  // whoever waits for a client has heard that it is gone
-  network_->join();
 }
 
 }  // namespace

@@ -324,6 +324,15 @@ TEST(Server, CutsWhatDoesNotFinishInTime) {
   kept->respond({});  // too late, and harmless
 }
 
+TEST(Server, StopsWhileRequestsPourIn) {
+  for (int i = 0; i < 20; ++i) {
+    TestServer server({}, echo);
+    TestSocket client(server.port());
+    for (int j = 0; j < 100; ++j) client.send(kGet);
+    server->stop(0);
+  }
+}
+
 TEST(Server, NamesAddressAndPortThatAreTaken) {
   TestServer server({}, echo);
   ServerOptions options;

@@ -99,10 +99,10 @@ TEST_F(Tls, CarriesAStreamAndNoticesWhoLeaves) {
   env::Guarded<ExchangePtr> kept;
   std::atomic<bool> gone = false;
   TestServer server(options(), [&](const ExchangePtr& exchange) {
+    kept.with([&](ExchangePtr& now) { now = exchange; });
     exchange->on_disconnect([&] { gone = true; });
     exchange->begin_stream(200, {});
     exchange->write("first");
-    kept.with([&](ExchangePtr& now) { now = exchange; });
   });
   ClientCallbacks callbacks;
   std::string seen;
