@@ -180,7 +180,9 @@ bool Download::on_data(std::string_view data) {
                 "or the most that is taken",
                 shown_, limit),
          "the source is not to be trusted: take another"});
-  if (const auto done = partial_.append(data); !done) return refuse(done.error());
+  if (const auto done = partial_.append(data); !done)
+    return refuse({done.error().code, format("pull {}: {}", shown_, done.error().message),
+                   "see to the disk, then run the same pull again to continue"});
   if (const auto done = check_content(); !done) return refuse(done.error());
   return meter_.update(PullPhase::kDownloading, partial_.bytes(), partial_.total());
 }

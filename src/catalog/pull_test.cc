@@ -1,7 +1,9 @@
 #include "catalog/pull.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <latch>
 
@@ -248,6 +250,23 @@ TEST_F(PullTest, SaysThatTheDiskIsTooSmallBeforeTheDownload) {
   options_.bytes_max = 1000;
   EXPECT_EQ(pull(server).error().code, ErrorCode::kResourceExhausted);
   EXPECT_EQ(partials(), 0U);
+}
+
+TEST_F(PullTest, ADiskThatFillsUpOnTheWayLosesNothing) {
+  RawServer server([&](RawConnection& client) { client.file(content_); });
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto previous = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{300'000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto model = pull(server);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, previous);
+  ASSERT_FALSE(model.has_value());
+  EXPECT_EQ(model.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(model.error().hint.contains("continue"));
+  expect_whole(pull(server));
+  EXPECT_GT(server.first_bytes().back(), 0U);
 }
 
 TEST_F(PullTest, TellsWhatAStatusMeans) {

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "base/check.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -17,6 +16,9 @@ namespace {
 /// The clock is looked at this often while something may become idle: it may be another than the
 /// one that a condition variable waits by.
 constexpr std::chrono::milliseconds kLook{1000};
+
+/// Longer is as good as for ever, and counting it in milliseconds cannot overflow.
+constexpr std::int64_t kKeepAliveMax = std::int64_t{100} * 365 * 86'400;  // seconds
 
 enum class Phase { kLoading, kReady, kFailed, kEnding };
 
@@ -91,7 +93,8 @@ class ResidencyImpl final : public Residency {
         table_(std::make_shared<Table>(clock)) {
     if (options_.memory_bytes_max == 0) options_.memory_bytes_max = machine_bytes() / 4 * 3;
     if (options_.memory_bytes_max == 0) options_.memory_bytes_max = UINT64_MAX;  // not known
-    LOAM_CHECK(options_.models_max > 0);
+    options_.models_max = std::max<std::size_t>(options_.models_max, 1);
+    options_.keep_alive_s = std::min(options_.keep_alive_s, kKeepAliveMax);
     reaper_ = env::start_thread("residency", [this](const std::stop_token& stop) { reap(stop); });
   }
 
@@ -122,7 +125,7 @@ class ResidencyImpl final : public Residency {
       --slot->uses;
       return std::unexpected(slot->error);
     }
-    if (keep_alive_s) slot->keep_alive_s = *keep_alive_s;
+    if (keep_alive_s) slot->keep_alive_s = std::min(*keep_alive_s, kKeepAliveMax);
     lock.unlock();
     Lease lease;
     lease.model_ = std::move(model);

@@ -213,6 +213,18 @@ TEST_F(ResidencyTest, KeepAliveOfMinusOneMeansForEver) {
   EXPECT_FALSE(residency_->list()[0].unloads_ms.has_value());
 }
 
+TEST_F(ResidencyTest, StandsAbsurdTimesAndLimits) {
+  create({.load = {}, .keep_alive_s = INT64_MAX, .models_max = 0});
+  {
+    const Lease lease = residency_->acquire("a", INT64_MAX).value();
+  }
+  EXPECT_TRUE(residency_->list()[0].unloads_ms.has_value());
+  {
+    const Lease lease = residency_->acquire("b", INT64_MIN).value();
+  }
+  EXPECT_EQ(loaded(), std::vector<std::string>{"b"});
+}
+
 TEST_F(ResidencyTest, MakesRoomByUnloadingWhatWasUsedLongestAgo) {
   create({.load = {}, .models_max = 2});
   {
