@@ -53,6 +53,7 @@ Result<Log> open_log(const env::Path& path) {
 
 Result<pid_t> spawn_serve(const std::vector<std::string>& arguments, const env::Fd& log) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t files;
@@ -172,7 +173,7 @@ Result<bool> stop_running(const env::Folders& folders, env::Clock& clock, std::i
 }
 
 Result<Endpoint> ensure_node(const Invocation& invocation) {
-  const auto endpoint = LOAM_TRY(find_endpoint(invocation));
+  auto endpoint = LOAM_TRY(find_endpoint(invocation));
   if (endpoint.is_given || NodeClient(endpoint).is_healthy()) return endpoint;
   invocation.console.note("starting a node in the background (stop it with: loam down)");
   LOAM_TRY(start_in_background(invocation, {}));

@@ -170,7 +170,7 @@ Result<Parsed> parse_command_line(const Verb& root, const std::vector<std::strin
     return fail(ErrorCode::kInvalidArgument, format("{}{}", prefix_of(parsed), error.what()),
                 "usage: " + usage_line(*parsed.verb, parsed.path));
   }
-  const Parsed parsed = named_verb(root, app, chain);
+  Parsed parsed = named_verb(root, app, chain);
   for (const auto* level : chain)
     if (const auto extra = level->remaining(); !extra.empty())
       return std::unexpected(unexpected_word(root, parsed, extra.front()));

@@ -128,6 +128,7 @@ Result<int> config_edit(Invocation& invocation) {
   const auto editor = visual ? visual : env::variable("EDITOR");
   std::string quoted = "'";
   for (const char c : file.string()) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): this verb has one thread
   const int status = std::system(format("{} {}'", editor.value_or("vi"), quoted).c_str());
   if (status != 0)
     return fail(ErrorCode::kInternal,

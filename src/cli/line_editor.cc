@@ -39,8 +39,10 @@ class TerminalEditor final : public LineEditor {
  public:
   explicit TerminalEditor(const std::optional<env::Path>& history_path) : path_(history_path) {
     // Without a UTF-8 locale the library would count bytes instead of characters.
+    // NOLINTBEGIN(concurrency-mt-unsafe): a chat has one thread
     if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1)
       std::setlocale(LC_CTYPE, "C.UTF-8");
+    // NOLINTEND(concurrency-mt-unsafe)
     editor_ = ::el_init("loam", stdin, stderr, stderr);
     history_ = ::history_init();
     HistEvent event;
