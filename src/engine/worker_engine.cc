@@ -15,6 +15,9 @@ namespace loam::engine {
 namespace {
 
 /// For the fake engine, which loads nothing.
+// A step of a large model on few cores is long without being stuck: a chunk of 256 tokens through
+// a gigabyte of 4-bit weights is about a teraflop. Chosen, for 20 GFLOP/s.
+constexpr std::int64_t kStepMsPerGigabyte = 60'000;
 constexpr std::int64_t kFakeLoadMs = 60'000;
 
 /// A worker that is taken over by its model file may answer anything of the right shape.
@@ -204,6 +207,8 @@ Result<std::unique_ptr<Engine>> start_engine(WorkerLauncher launch, EngineSource
     setup.file = LOAM_TRY(env::open_read(source.file));
     const env::FileStamp stamp = LOAM_TRY(env::stamp(setup.file));
     setup.load.memory_bytes_max = memory_bound(stamp.size, setup.load.options);
+    setup.limits.step_ms +=
+        static_cast<std::int64_t>(stamp.size / 1'000'000) * kStepMsPerGigabyte / 1000;
   }
   std::string label = setup.label;
   auto supervisor = LOAM_TRY(Supervisor::start(std::move(setup)));
