@@ -14,10 +14,10 @@
 namespace loam::engine {
 namespace {
 
-/// For the fake engine, which loads nothing.
 // A step of a large model on few cores is long without being stuck: a chunk of 256 tokens through
 // a gigabyte of 4-bit weights is about a teraflop. Chosen, for 20 GFLOP/s.
 constexpr std::int64_t kStepMsPerGigabyte = 60'000;
+/// For the fake engine, which loads nothing.
 constexpr std::int64_t kFakeLoadMs = 60'000;
 
 /// A worker that is taken over by its model file may answer anything of the right shape.
