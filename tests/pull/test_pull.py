@@ -14,15 +14,16 @@ import pytest
 FILE_BYTES = 6_000_000
 
 
-@pytest.fixture(scope="module")
-def model_bytes():
-    """A real header with fewer tensors behind it would be refused as cut, so this is a small whole GGUF."""
+@pytest.fixture
+def model_bytes(request):
+    """A small whole GGUF, another one for each test: what is on the machine already is not fetched again."""
     import gguf
     import numpy
     import tempfile
     with tempfile.NamedTemporaryFile(suffix=".gguf") as out:
         writer = gguf.GGUFWriter(out.name, "llama")
         writer.add_name("tiny")
+        writer.add_description(request.node.name)
         writer.add_license("Apache-2.0")
         writer.add_context_length(128)
         writer.add_embedding_length(64)
