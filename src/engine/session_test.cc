@@ -235,20 +235,17 @@ TEST_F(SessionTest, OnceClosedEverythingFails) {
 
 TEST_F(SessionTest, AWorkerThatDoesNotReadIsNotWrittenToForEver) {
   std::optional<Error> refused;
-  const std::string large(30U << 20, 'x');
+  const protocol::Detokenize large{CallId{1}, std::vector<TokenId>(12U << 20)};
   for (int i = 0; i < 20 && !refused; ++i)
-    if (const auto sent =
-            session_.send(protocol::Tokenize{CallId{1}, large, SpecialTokens::kPlainText, false});
-        !sent)
-      refused = sent.error();
+    if (const auto sent = session_.send(large); !sent) refused = sent.error();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->code, ErrorCode::kResourceExhausted);
   EXPECT_TRUE(session_.has_unsent());
 }
 
 TEST_F(SessionTest, AMessageThatIsTooLargeIsRefusedAtOnce) {
-  const auto sent = session_.send(protocol::Tokenize{
-      CallId{1}, std::string(protocol::kFrameBytesMax, 'x'), SpecialTokens::kPlainText, false});
+  const auto sent = session_.send(
+      protocol::Detokenize{CallId{1}, std::vector<TokenId>(protocol::kFrameBytesMax / 4)});
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().code, ErrorCode::kInvalidArgument);
 }
