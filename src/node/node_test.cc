@@ -163,6 +163,7 @@ TEST_F(NodeTest, AClientWithTheOwnersTokenMayAskItToStop) {
   EXPECT_EQ(ask(*node, http::Method::kPost, "/loam/v1/shutdown", "{}").status, 401);
   EXPECT_EQ(shutdown_requests_, 0);
   EXPECT_EQ(ask(*node, http::Method::kPost, "/loam/v1/shutdown", "{}", token()).status, 202);
+  node->stop(1000);  // the reply comes before the deed; this waits for the handlers
   EXPECT_EQ(shutdown_requests_, 1);
 }
 
