@@ -30,6 +30,7 @@ Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd, const LoadOptions&)
 
 #include "base/check.h"
 #include "base/format.h"
+#include "engine/llama_batch.h"
 #include "engine/llama_chat.h"
 #include "engine/llama_log.h"
 #include "engine/llama_model.h"
@@ -42,8 +43,10 @@ namespace {
 // and each row with logits takes two rows of the vocabulary in memory.
 // @source docs/adr/0003-kv-layout.md.
 constexpr std::uint32_t kRowsMax = 48;
-// KV cells beside those of one full sequence. @source docs/adr/0003-kv-layout.md.
+// KV cells that all sequences share, as full sequences; and up to how many cells each sequence gets
+// its own instead, which is faster. @source docs/adr/0003-kv-layout.md.
 constexpr std::uint32_t kFullSequences = 4;
+constexpr std::uint64_t kOwnCellsMax = 16384;
 constexpr std::uint32_t kCellsPad = 256;  // the library rounds up to this
 constexpr std::uint32_t kThreadsMax = GGML_MAX_N_THREADS;
 // How eagerly idle compute threads poll for the next step, 0 to 100.
@@ -65,48 +68,6 @@ std::uint32_t cores() {
 
 std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
   return (value + unit - 1) / unit * unit;
-}
-
-/// A batch whose memory is made once.
-class Batch {
- public:
-  explicit Batch(std::uint32_t capacity)
-      : capacity_(capacity), batch_(llama_batch_init(static_cast<std::int32_t>(capacity), 0, 1)) {}
-  ~Batch() { llama_batch_free(batch_); }
-  Batch(const Batch&) = delete;
-  Batch& operator=(const Batch&) = delete;
-
-  void clear() { batch_.n_tokens = 0; }
-  void add(const BatchToken& entry) {
-    LOAM_CHECK(static_cast<std::uint32_t>(batch_.n_tokens) < capacity_);
-    const auto i = static_cast<std::size_t>(batch_.n_tokens++);
-    batch_.token[i] = entry.token;
-    batch_.pos[i] = entry.position;
-    batch_.n_seq_id[i] = 1;
-    batch_.seq_id[i][0] = entry.sequence;
-    batch_.logits[i] = entry.wants_logits ? 1 : 0;
-  }
-  const llama_batch& get() const { return batch_; }
-  std::uint32_t capacity() const { return capacity_; }
-
- private:
-  std::uint32_t capacity_;
-  llama_batch batch_;
-};
-
-/// llama_decode with its exceptions and codes as a Result.
-Result<> evaluate(llama_context* context, const Batch& batch) {
-  try {
-    const int code = llama_decode(context, batch.get());
-    if (code == 0) return {};
-    if (code == 1) {
-      return fail(ErrorCode::kResourceExhausted, "evaluate a step: no room in the KV cache",
-                  "ask again when other answers are done");
-    }
-    return fail(ErrorCode::kInternal, format("evaluate a step: llama_decode gave {}", code));
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::kInternal, format("evaluate a step: {}", error.what()));
-  }
 }
 
 /// How many of `left` rows go into the next step: all that fit, but never so many that one row
@@ -157,8 +118,9 @@ class LlamaBackend final : public Backend {
   Threadpool threadpool_;
   llama_context_ptr context_;
   llama_memory_t memory_ = nullptr;  // context_'s; null: the model only embeds
-  std::unique_ptr<Batch> batch_;
+  std::unique_ptr<LlamaBatch> batch_;
   std::size_t batch_max_ = 0;
+  bool shares_cells_ = false;  // all sequences take their cells from one pool
 
   // Logits of the last decode if it took several steps, one row after another.
   bool in_steps_ = false;
@@ -169,7 +131,7 @@ class LlamaBackend final : public Backend {
   Pooling pooling_ = Pooling::kMean;
   llama_context_ptr embedding_context_;
   std::uint32_t embedding_tokens_max_ = 0;
-  std::unique_ptr<Batch> embedding_batch_;
+  std::unique_ptr<LlamaBatch> embedding_batch_;
 };
 
 Result<std::unique_ptr<Backend>> LlamaBackend::load(env::Fd file, const LoadOptions& options) {
@@ -238,12 +200,15 @@ Result<> LlamaBackend::open_context(const LoadOptions& options) {
   info_.sequences_max = options.sequences_max;
   info_.context = options.context;
   if (info_.context_trained > 0) info_.context = std::min(info_.context, info_.context_trained);
-  const auto full = std::uint64_t{info_.context} * std::min(info_.sequences_max, kFullSequences);
+  const auto own = std::uint64_t{round_up(info_.context, kCellsPad)} * info_.sequences_max;
+  const auto shared = std::uint64_t{info_.context} * std::min(info_.sequences_max, kFullSequences);
   const auto cells_max = std::uint64_t{std::numeric_limits<std::int32_t>::max()} - kCellsPad;
+  shares_cells_ = own > kOwnCellsMax;
   auto params = llama_context_default_params();
-  params.n_ctx = round_up(static_cast<std::uint32_t>(std::min(full, cells_max)), kCellsPad);
+  params.n_ctx = static_cast<std::uint32_t>(std::min(shares_cells_ ? shared : own, cells_max));
+  params.n_ctx = round_up(params.n_ctx, kCellsPad);
   params.n_seq_max = info_.sequences_max;
-  params.kv_unified = true;
+  params.kv_unified = shares_cells_;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
   params.n_batch = kRowsMax;
   params.n_ubatch = kRowsMax;
@@ -251,7 +216,7 @@ Result<> LlamaBackend::open_context(const LoadOptions& options) {
   context_ = LOAM_TRY(make_context(params));
   memory_ = llama_get_memory(context_.get());
   info_.context_total = llama_n_ctx(context_.get());
-  batch_ = std::make_unique<Batch>(kRowsMax);
+  batch_ = std::make_unique<LlamaBatch>(kRowsMax);
   batch_max_ = options.chunk_tokens + options.sequences_max;
   return {};
 }
@@ -313,9 +278,8 @@ Result<> LlamaBackend::decode(std::span<const BatchToken> batch) {
   in_steps_ = batch.size() > kRowsMax;
   if (in_steps_) return decode_in_steps(batch);
   make_room_for(0);
-  batch_->clear();
-  for (const auto& entry : batch) batch_->add(entry);
-  return evaluate(context_.get(), *batch_);
+  batch_->assign(batch);
+  return batch_->evaluate(context_.get());
 }
 
 Result<> LlamaBackend::decode_in_steps(std::span<const BatchToken> batch) {
@@ -324,15 +288,14 @@ Result<> LlamaBackend::decode_in_steps(std::span<const BatchToken> batch) {
   kept_row_of_.assign(batch.size(), 0);
   for (std::size_t begin = 0; begin < batch.size();) {
     const auto step = batch.subspan(begin, rows_of_next_step(batch.size() - begin));
-    batch_->clear();
-    for (const auto& entry : step) batch_->add(entry);
-    if (auto done = evaluate(context_.get(), *batch_); !done) {
+    batch_->assign(step);
+    if (auto done = batch_->evaluate(context_.get()); !done) {
       forget(batch.first(begin));
       return done;
     }
     for (std::size_t i = 0; i < step.size(); ++i) {
       if (!step[i].wants_logits) continue;
-      const float* row = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
+      const float* row = llama_get_logits_ith(context_.get(), batch_->row_of(i));
       LOAM_CHECK(row != nullptr);
       kept_row_of_[begin + i] = kept_rows_.size();
       kept_rows_.insert(kept_rows_.end(), row, row + info_.vocabulary);
@@ -362,7 +325,7 @@ std::span<const float> LlamaBackend::logits(std::size_t index) {
     LOAM_CHECK(index < kept_row_of_.size());
     return std::span(kept_rows_).subspan(kept_row_of_[index], info_.vocabulary);
   }
-  const float* row = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(index));
+  const float* row = llama_get_logits_ith(context_.get(), batch_->row_of(index));
   LOAM_CHECK(row != nullptr);
   return {row, info_.vocabulary};
 }
@@ -382,7 +345,13 @@ bool LlamaBackend::truncate(SequenceId sequence, std::int32_t position) {
 void LlamaBackend::copy(SequenceId from, SequenceId to, std::int32_t count) {
   LOAM_CHECK(from != to && from >= 0 && to >= 0);
   LOAM_CHECK(static_cast<std::uint32_t>(std::max(from, to)) < info_.sequences_max);
-  if (memory_ != nullptr) llama_memory_seq_cp(memory_, from, to, 0, count);
+  if (memory_ == nullptr) return;
+  if (shares_cells_) {
+    llama_memory_seq_cp(memory_, from, to, 0, count);
+  } else {  // cells are copied, and only all of a sequence's at once
+    llama_memory_seq_cp(memory_, from, to, -1, -1);
+    llama_memory_seq_rm(memory_, to, count, -1);
+  }
 }
 
 /// A context apart, so that an embedding takes no cell from an answer; it is as small as the
@@ -403,7 +372,7 @@ Result<> LlamaBackend::require_embedding_context(std::uint32_t tokens) {
   params.pooling_type =
       pooling_ == Pooling::kModel ? LLAMA_POOLING_TYPE_UNSPECIFIED : LLAMA_POOLING_TYPE_NONE;
   embedding_context_ = LOAM_TRY(make_context(params));
-  embedding_batch_ = std::make_unique<Batch>(params.n_batch);
+  embedding_batch_ = std::make_unique<LlamaBatch>(params.n_batch);
   return {};
 }
 
@@ -417,7 +386,7 @@ Result<> LlamaBackend::sum_hidden_states(std::span<const TokenId> tokens, std::v
       embedding_batch_->add(
           {.token = token, .position = position++, .sequence = 0, .wants_logits = true});
     }
-    LOAM_TRY(evaluate(embedding_context_.get(), *embedding_batch_));
+    LOAM_TRY(embedding_batch_->evaluate(embedding_context_.get()));
     for (std::size_t i = 0; i < piece.size(); ++i) {
       const float* row =
           llama_get_embeddings_ith(embedding_context_.get(), static_cast<std::int32_t>(i));
@@ -435,7 +404,7 @@ Result<> LlamaBackend::model_pooled(std::span<const TokenId> tokens, std::vector
     embedding_batch_->add(
         {.token = token, .position = position++, .sequence = 0, .wants_logits = true});
   }
-  LOAM_TRY(evaluate(embedding_context_.get(), *embedding_batch_));
+  LOAM_TRY(embedding_batch_->evaluate(embedding_context_.get()));
   const float* pooled = llama_get_embeddings_seq(embedding_context_.get(), 0);
   if (pooled == nullptr) return fail(ErrorCode::kInternal, "embed a text: no vector came");
   std::copy_n(pooled, vector.size(), vector.begin());
