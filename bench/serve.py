@@ -15,6 +15,7 @@ THREADS = len(os.sched_getaffinity(0))
 DECODE_TOKENS = 128
 CHATS = 16
 CHAT_TOKENS = 64
+SLOT_TOKENS = 512  # of context for each chat, on both sides
 STREAMS = 500
 STREAM_SECONDS = 60
 STREAM_STEP_MS = 50
@@ -56,7 +57,7 @@ class Bench:
 
     def peer_command(self):
         return [self.programs["llama-server"], "-m", self.model, "-t", str(THREADS), "-np", str(CHATS),
-                "-c", "8192", "--host", "127.0.0.1", "--port", "{port}"]
+                "-c", str(CHATS * SLOT_TOKENS), "--host", "127.0.0.1", "--port", "{port}"]
 
     def send(self, server, requests, **options):
         return checked(send(self.programs["load"], server, requests, **options))
@@ -96,13 +97,18 @@ class Bench:
     def concurrent(self):
         chance = random.Random(1)
 
+        def words(count):
+            return " ".join(chance.choice(WORDS) for _ in range(count))
+
         def requests():
+            # With a system message of its own, a chat shares nothing with another: the template's own
+            # system message would be the same text in each. 50 words and 14 tokens of the template.
             bodies = []
             for _ in range(CHATS):
-                content = " ".join(chance.choice(WORDS) for _ in range(64))
-                bodies.append({"model": "bench", "messages": [{"role": "user", "content": content}],
-                               "stream": True, "max_tokens": CHAT_TOKENS, "ignore_eos": True, "temperature": 0.8,
-                               "top_k": 40, "top_p": 0.95, "min_p": 0.05, "seed": chance.randrange(1 << 30),
+                messages = [{"role": "system", "content": words(25)}, {"role": "user", "content": words(25)}]
+                bodies.append({"model": "bench", "messages": messages, "stream": True, "ignore_eos": True,
+                               "max_tokens": CHAT_TOKENS, "temperature": 0.8, "top_k": 40, "top_p": 0.95,
+                               "min_p": 0.05, "seed": chance.randrange(1 << 30),
                                "stream_options": {"include_usage": True}})
             return [("/v1/chat/completions", body) for body in bodies]
 
@@ -113,7 +119,8 @@ class Bench:
                 raise RuntimeError(f"{tokens} tokens came instead of {CHATS * CHAT_TOKENS}")
             return tokens / (max(a["end"] for a in answers) - min(a["sent"] for a in answers))
 
-        with Server(self.home.serve()) as node, Server(self.peer_command()) as peer:
+        settings = (f"load.context={SLOT_TOKENS}", f"load.sequences={CHATS}")
+        with Server(self.home.serve(settings)) as node, Server(self.peer_command()) as peer:
             node.wait_until_healthy()
             peer.wait_until_healthy()
             rate(node), rate(peer)
@@ -148,7 +155,7 @@ class Bench:
 
         def theirs():
             seconds, held, _ = self.first_token_s(self.peer_command())
-            memory["theirs"].append(held - 8192 * per_token)
+            memory["theirs"].append(held - CHATS * SLOT_TOKENS * per_token)
             return seconds
 
         ours(), theirs()  # the page cache is warm for both
@@ -168,7 +175,8 @@ class Bench:
                 "stream": True, "temperature": 0, "stream_options": {"include_usage": True},
                 # The fake's tokens are bytes: without those that are no ASCII, each is an event.
                 "logit_bias": {str(token): -100 for token in range(128, 260)}}
-        settings = (f"load.sequences={STREAMS}", f"load.queue={STREAMS}")
+        # No history: what a node keeps of an answer grows with it and is not what is measured here.
+        settings = (f"load.sequences={STREAMS}", f"load.queue={STREAMS}", "history.keep=0")
         command = self.home.serve(settings, ("--fake-engine", str(STREAM_STEP_MS)))
         with Server(command) as node:
             node.wait_until_healthy()
