@@ -30,7 +30,11 @@ class AppImpl final : public App, private Routes {
     add_loam_answer_routes(*this, context_);
     add_loam_node_routes(*this, context_);
   }
-  ~AppImpl() override { context_.stopping = true; }
+  ~AppImpl() override {
+    context_.stopping = true;
+    context_.ending = true;
+    context_.models.close();
+  }
 
   void handle(const http::ExchangePtr& exchange) override;
   void begin_stopping() override { context_.stopping = true; }

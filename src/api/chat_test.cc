@@ -196,8 +196,8 @@ TEST_F(ChatTest, ASilentStreamIsKeptAlive) {
   settings_.heartbeat_ms = 20;
   step_ms_ = 300;
   start();
-  const auto answer = begin(http::test_request(http::Method::kPost, "/v1/chat/completions",
-                                               body(R"("stream":true)")));
+  const auto answer = begin(
+      http::test_request(http::Method::kPost, "/v1/chat/completions", body(R"("stream":true)")));
   const auto seen = answer->wait_for(": keep-alive\n\n");
   EXPECT_TRUE(seen.body.contains(": keep-alive\n\n")) << seen.body;
   answer->disconnect();

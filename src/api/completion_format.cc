@@ -19,16 +19,14 @@ codec::Object frame(const ReplyHead& head, codec::Array choices) {
 codec::Value CompletionFormat::opening(const ReplyHead&, std::uint32_t) const { return {}; }
 
 codec::Value CompletionFormat::chunk(const ReplyHead& head, const ChunkPart& part) const {
-  codec::Object out = frame(
-      head, {codec::Object{{"index", part.index},
-                           {"text", part.text},
-                           {"logprobs", with_logprobs_ && !part.tokens.empty()
-                                            ? completion_logprobs(part.tokens, part.text_offset,
-                                                                  part.of == TextOf::kPrompt)
-                                            : codec::Value()},
-                           {"finish_reason", finish_value(part.finish)}}});
-  if (with_usage_) out.emplace_back("usage", nullptr);
-  return out;
+  return frame(head,
+               {codec::Object{{"index", part.index},
+                              {"text", part.text},
+                              {"logprobs", with_logprobs_ && !part.tokens.empty()
+                                               ? completion_logprobs(part.tokens, part.text_offset,
+                                                                     part.of == TextOf::kPrompt)
+                                               : codec::Value()},
+                              {"finish_reason", finish_value(part.finish)}}});
 }
 
 codec::Value CompletionFormat::usage_chunk(const ReplyHead& head, const Usage& usage) const {

@@ -7,9 +7,10 @@ namespace loam::api {
 
 class CompletionFormat final : public ReplyFormat {
  public:
-  /// `with_logprobs` and `with_usage` as in ChatFormat; `with_echo`: texts begin with the prompt.
-  CompletionFormat(bool with_logprobs, bool with_usage, bool with_echo)
-      : with_logprobs_(with_logprobs), with_usage_(with_usage), with_echo_(with_echo) {}
+  /// `with_logprobs` as in ChatFormat; `with_echo`: texts begin with the prompt. The usage stands
+  /// in the last chunk only: the published schema has no null for it here.
+  CompletionFormat(bool with_logprobs, bool with_echo)
+      : with_logprobs_(with_logprobs), with_echo_(with_echo) {}
 
   std::string_view operation() const override { return "text_completion"; }
   const char* id_prefix() const override { return "cmpl-"; }
@@ -23,7 +24,6 @@ class CompletionFormat final : public ReplyFormat {
 
  private:
   bool with_logprobs_;
-  bool with_usage_;
   bool with_echo_;
 };
 

@@ -31,8 +31,8 @@ ApiResult<> answer(Context& context, const Call& call, const pool::Lease& lease,
       LOAM_TRY(check_tokens(*tokens, lease.engine().info(), "prompt"));
     generation.prompts.push_back(LOAM_TRY(prompt_of(lease.engine(), input, request.echo)));
   }
-  generation.format = std::make_unique<CompletionFormat>(
-      request.generation.top_logprobs.has_value(), request.generation.include_usage, request.echo);
+  generation.format =
+      std::make_unique<CompletionFormat>(request.generation.top_logprobs.has_value(), request.echo);
   generation.fields = std::move(request.generation);
   return start_generation(context, call, lease, std::move(generation));
 }

@@ -60,10 +60,10 @@ ApiResult<std::vector<std::vector<engine::TokenId>>> tokens_of_all(const Embeddi
   return out;
 }
 
-/// The reply, or nothing if the client left meanwhile.
+/// The reply, or nothing if nobody waits for it any more.
 ApiResult<std::optional<codec::Value>> embed_all(const EmbeddingRequest& request,
                                                  const pool::Lease& lease,
-                                                 const std::atomic<bool>& gone,
+                                                 const std::function<bool()>& is_over,
                                                  std::uint64_t& tokens) {
   engine::Engine& engine = lease.engine();
   const std::uint32_t width = engine.info().embedding_width;
@@ -73,7 +73,7 @@ ApiResult<std::optional<codec::Value>> embed_all(const EmbeddingRequest& request
   const auto inputs = LOAM_TRY(tokens_of_all(request, engine));
   codec::Array data;
   for (std::size_t begin = 0; begin < inputs.size(); begin += kInputsPerStep) {
-    if (gone) return std::optional<codec::Value>();
+    if (is_over()) return std::optional<codec::Value>();
     const auto from = inputs.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto to = inputs.begin() +
                     static_cast<std::ptrdiff_t>(std::min(inputs.size(), begin + kInputsPerStep));
@@ -97,7 +97,7 @@ void answer(Context& context, const Call& call, const pool::Lease& lease,
   const auto gone = std::make_shared<std::atomic<bool>>(false);
   call.exchange->on_disconnect([gone] { *gone = true; });
   std::uint64_t tokens = 0;
-  const auto reply = embed_all(request, lease, *gone, tokens);
+  const auto reply = embed_all(request, lease, [&] { return *gone || context.ending; }, tokens);
   if (!reply) return call.exchange->respond(error_response(reply.error()));
   const std::string& model = lease.model().name;
   context.metrics->add(Metric::kPromptTokens, {{"model", model}}, static_cast<double>(tokens));

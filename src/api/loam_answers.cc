@@ -1,5 +1,6 @@
 // GET and DELETE /loam/v1/answers, GET /loam/v1/answers/{id}
 #include <algorithm>
+#include <tuple>
 
 #include "api/context.h"
 #include "api/reply_format.h"
@@ -89,7 +90,9 @@ ApiResult<> list(Context& context, const Call& call) {
     auto some = LOAM_TRY(context.services.answers.list(caller, answers_max));
     std::ranges::move(some, std::back_inserter(all));
   }
-  std::ranges::stable_sort(all, std::ranges::greater{}, &pool::Answer::made_ms);
+  std::ranges::sort(all, [](const pool::Answer& a, const pool::Answer& b) {
+    return std::tie(b.made_ms, a.reply_id, a.choice) < std::tie(a.made_ms, b.reply_id, b.choice);
+  });
   if (all.size() > answers_max) all.resize(answers_max);
   codec::Array list;
   for (const pool::Answer& answer : all) list.emplace_back(summary(answer));

@@ -3,9 +3,13 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/log.h"
 
 namespace loam::api {
 namespace {
+
+/// What the operator should look into; a dead or late worker is reported where it is restarted.
+bool is_ours(int status) { return status >= 500 && status != 503 && status != 504; }
 
 constexpr int kUnansweredStatus = 500;  // what the server makes of a dropped Exchange
 constexpr int kClientGoneStatus = 499;  // the client left before there was an answer
@@ -64,6 +68,9 @@ void MeteredExchange::report() {
   if (reported_.exchange(true)) return;
   int status = status_;
   if (status == 0) status = *gone_ ? kClientGoneStatus : kUnansweredStatus;
+  if (is_ours(status))
+    log::warning("api", "{} {}: status {} (request {})",
+                 http::method_name(inner_->request().method), route_, status, inner_->request().id);
   metrics_->add(Metric::kHttpRequests, {{"route", route_},
                                         {"method", method_label(inner_->request().method)},
                                         {"status", format("{}", status)}});

@@ -40,6 +40,7 @@ void ModelDoor::forget_warm() {
 
 ApiResult<pool::Lease> ModelDoor::acquire(const std::string& name,
                                           std::optional<std::int64_t> keep_alive_s) {
+  if (closed_) return refuse(error_of_status(503, "the node is stopping"));
   auto lease = residency_.acquire(name, keep_alive_s);
   const std::int64_t now_ms = clock_.steady_ms();
   state_.with([&](State& state) {

@@ -1,6 +1,7 @@
 // ModelDoor: gets a model without making handler threads wait while it loads.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,6 +35,8 @@ class ModelDoor {
   void open(const std::string& name, std::optional<std::int64_t> keep_alive_s, Use use);
   /// From now on every name is looked up afresh: after an unload or a removal.
   void forget_warm();
+  /// From now on what waits is refused; a load under way still ends by itself.
+  void close() { closed_ = true; }
 
  private:
   struct Waiting {
@@ -50,6 +53,7 @@ class ModelDoor {
   pool::Residency& residency_;
   env::Clock& clock_;
   env::Guarded<State> state_;
+  std::atomic<bool> closed_ = false;
   env::ThreadPool loaders_{"models", kLoadersMax, kNamesMax};
 };
 
