@@ -24,7 +24,7 @@
 namespace loam::engine {
 namespace {
 
-constexpr unsigned kChildSecondsMax = 20;
+constexpr unsigned kChildSecondsMax = 120;
 constexpr rlim_t kChildMemoryMax = 4ULL << 30;
 
 LoadOptions tiny_options() {
