@@ -16,6 +16,12 @@
 
 #include "base/format.h"
 
+#ifdef __clang__
+// The macros of seccomp.h are C: compound literals that leave fields out.
+#pragma clang diagnostic ignored "-Wc99-extensions"
+#pragma clang diagnostic ignored "-Wmissing-field-initializers"
+#endif
+
 // g++ says which sanitizer it builds for by macros, clang by __has_feature.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

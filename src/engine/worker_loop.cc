@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -29,7 +30,7 @@ Result<std::unique_ptr<Backend>> load_backend(const protocol::Load& load, env::F
   if (!file.valid())
     return fail(ErrorCode::kInvalidArgument, "load: no model file came with the message");
   LOAM_TRY(limit_memory(load.memory_bytes_max));
-  return load_llama_backend(move(file), load.options);
+  return load_llama_backend(std::move(file), load.options);
 }
 
 Error too_large(std::string_view what) {
@@ -41,7 +42,7 @@ Error too_large(std::string_view what) {
 }  // namespace
 
 WorkerLoop::WorkerLoop(env::Fd socket, env::Clock& clock)
-    : socket_(move(socket)),
+    : socket_(std::move(socket)),
       clock_(clock),
       reader_(socket_.get(), protocol::kFrameBytesMax, Descriptors::kAccept),
       writer_(socket_.get()) {}
@@ -92,7 +93,8 @@ std::optional<WorkerEnd> WorkerLoop::talk() {
       return WorkerEnd::kConfused;
     }
     if (!*frame) break;
-    const auto end = std::visit([&](auto&& m) { return handle(move(m)); }, move(*message));
+    const auto end =
+        std::visit([&](auto&& m) { return handle(std::move(m)); }, std::move(*message));
     if (end) return end;
   }
   if (*filled == FrameReader::Filled::kClosed) return WorkerEnd::kPolite;
@@ -134,7 +136,7 @@ void WorkerLoop::send_events() {
     stats_sent_ms_ = now_ms;
     send_stats();
   }
-  for (auto& [id, event] : events_) send(protocol::RequestEvent{id, move(event)});
+  for (auto& [id, event] : events_) send(protocol::RequestEvent{id, std::move(event)});
   events_.clear();
 }
 
@@ -175,7 +177,7 @@ void WorkerLoop::begin(protocol::CallId id) {
 template <class Message>
 void WorkerLoop::answer(protocol::CallId id, Result<Message> result) {
   if (!result) return send(protocol::CallFailed{id, result.error()});
-  const Bytes bytes = protocol::encode(protocol::FromWorker(move(*result)));
+  const Bytes bytes = protocol::encode(protocol::FromWorker(std::move(*result)));
   if (bytes.size() > protocol::kFrameBytesMax)
     return send(protocol::CallFailed{id, too_large("call")});
   writer_.put(bytes);
@@ -199,10 +201,10 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Load message) {
     send_the_last();
     return WorkerEnd::kBroken;
   }
-  backend_ = move(*loaded);
+  backend_ = std::move(*loaded);
   options_ = message.options;
   scheduler_ = std::make_unique<Scheduler>(*backend_, options_, [this](RequestId id, Event event) {
-    events_.emplace_back(id, move(event));
+    events_.emplace_back(id, std::move(event));
   });
   send(protocol::Loaded{backend_->info()});
   return std::nullopt;
@@ -217,7 +219,7 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Generate message) {
         id, RequestFailed{{ErrorCode::kResourceExhausted, "generate: too many requests wait"}}});
     return std::nullopt;
   }
-  waiting_.push_back({move(message.request), clock_.steady_ms()});
+  waiting_.push_back({std::move(message.request), clock_.steady_ms()});
   return std::nullopt;
 }
 
@@ -229,18 +231,18 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Cancel message) {
   return std::nullopt;
 }
 
-std::optional<WorkerEnd> WorkerLoop::handle(protocol::Tokenize message) {
+std::optional<WorkerEnd> WorkerLoop::handle(const protocol::Tokenize& message) {
   if (backend_ == nullptr) return WorkerEnd::kConfused;
   begin(message.id);
   auto tokens = backend_->tokenize(message.text, message.special, message.add_bos);
   if (!tokens)
     answer<protocol::Tokenized>(message.id, std::unexpected(tokens.error()));
   else
-    answer<protocol::Tokenized>(message.id, protocol::Tokenized{message.id, move(*tokens)});
+    answer<protocol::Tokenized>(message.id, protocol::Tokenized{message.id, std::move(*tokens)});
   return std::nullopt;
 }
 
-std::optional<WorkerEnd> WorkerLoop::handle(protocol::Detokenize message) {
+std::optional<WorkerEnd> WorkerLoop::handle(const protocol::Detokenize& message) {
   if (backend_ == nullptr) return WorkerEnd::kConfused;
   begin(message.id);
   protocol::Detokenized result{message.id, {}};
@@ -248,25 +250,25 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Detokenize message) {
     result.bytes += backend_->piece(token, true);
     if (result.bytes.size() > protocol::kFrameBytesMax) break;  // answer() refuses it
   }
-  answer<protocol::Detokenized>(message.id, move(result));
+  answer<protocol::Detokenized>(message.id, std::move(result));
   return std::nullopt;
 }
 
-std::optional<WorkerEnd> WorkerLoop::handle(protocol::Render message) {
+std::optional<WorkerEnd> WorkerLoop::handle(const protocol::Render& message) {
   if (backend_ == nullptr) return WorkerEnd::kConfused;
   begin(message.id);
   auto chat = backend_->render(message.messages, message.add_generation_prompt);
   if (!chat)
     answer<protocol::Rendered>(message.id, std::unexpected(chat.error()));
   else
-    answer<protocol::Rendered>(message.id, protocol::Rendered{message.id, move(*chat)});
+    answer<protocol::Rendered>(message.id, protocol::Rendered{message.id, std::move(*chat)});
   return std::nullopt;
 }
 
 std::optional<WorkerEnd> WorkerLoop::handle(protocol::Embed message) {
   if (backend_ == nullptr) return WorkerEnd::kConfused;
   if (embeds_.size() < kEmbedCallsMax) {
-    embeds_.push_back({move(message), {}});
+    embeds_.push_back({std::move(message), {}});
   } else {
     answer<protocol::Embedded>(message.id,
                                fail(ErrorCode::kResourceExhausted, "embed: too many calls wait"));
@@ -288,10 +290,10 @@ void WorkerLoop::embed_one() {
       embeds_.pop_front();
       return;
     }
-    job.done.push_back(move(*one));
+    job.done.push_back(std::move(*one));
   }
   if (job.done.size() < job.call.inputs.size()) return;
-  answer<protocol::Embedded>(id, protocol::Embedded{id, move(job.done)});
+  answer<protocol::Embedded>(id, protocol::Embedded{id, std::move(job.done)});
   embeds_.pop_front();
 }
 

@@ -54,9 +54,9 @@ class WorkerLoop {
   std::optional<WorkerEnd> handle(protocol::Load message);
   std::optional<WorkerEnd> handle(protocol::Generate message);
   std::optional<WorkerEnd> handle(protocol::Cancel message);
-  std::optional<WorkerEnd> handle(protocol::Tokenize message);
-  std::optional<WorkerEnd> handle(protocol::Detokenize message);
-  std::optional<WorkerEnd> handle(protocol::Render message);
+  std::optional<WorkerEnd> handle(const protocol::Tokenize& message);
+  std::optional<WorkerEnd> handle(const protocol::Detokenize& message);
+  std::optional<WorkerEnd> handle(const protocol::Render& message);
   std::optional<WorkerEnd> handle(protocol::Embed message);
   std::optional<WorkerEnd> handle(protocol::Shutdown message);
 

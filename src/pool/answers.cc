@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <limits>
 #include <mutex>
+#include <tuple>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -145,7 +146,8 @@ class AnswerStoreImpl final : public AnswerStore {
     purged_ms_ = clock_.steady_ms();
     const std::int64_t before = keep_days_ == 0 ? std::numeric_limits<std::int64_t>::max()
                                                 : clock_.wall_ms() - keep_days_ * kDayMs;
-    LOAM_TRY(table_.with([&](AnswerTable& table) { return table.remove_older(before); }));
+    std::ignore =
+        LOAM_TRY(table_.with([&](AnswerTable& table) { return table.remove_older(before); }));
     return {};
   }
 
