@@ -43,10 +43,11 @@ namespace {
 // and each row with logits takes two rows of the vocabulary in memory.
 // @source docs/adr/0003-kv-layout.md.
 constexpr std::uint32_t kRowsMax = 48;
-// KV cells that all sequences share, as full sequences; and up to how many cells each sequence gets
-// its own instead, which is faster. @source docs/adr/0003-kv-layout.md.
-constexpr std::uint32_t kFullSequences = 4;
-constexpr std::uint64_t kOwnCellsMax = 16384;
+// KV cells of a model: room for two full conversations, and no less than this. If that is enough
+// for every sequence to be full at once, each gets cells of its own, which is faster.
+// @source docs/adr/0003-kv-layout.md.
+constexpr std::uint32_t kFullSequences = 2;
+constexpr std::uint64_t kCellsMin = 8192;
 constexpr std::uint32_t kCellsPad = 256;  // the library rounds up to this
 constexpr std::uint32_t kThreadsMax = GGML_MAX_N_THREADS;
 // How eagerly idle compute threads poll for the next step, 0 to 100.
@@ -201,9 +202,9 @@ Result<> LlamaBackend::open_context(const LoadOptions& options) {
   info_.context = options.context;
   if (info_.context_trained > 0) info_.context = std::min(info_.context, info_.context_trained);
   const auto own = std::uint64_t{round_up(info_.context, kCellsPad)} * info_.sequences_max;
-  const auto shared = std::uint64_t{info_.context} * std::min(info_.sequences_max, kFullSequences);
+  const auto shared = std::max(std::uint64_t{info_.context} * kFullSequences, kCellsMin);
   const auto cells_max = std::uint64_t{std::numeric_limits<std::int32_t>::max()} - kCellsPad;
-  shares_cells_ = own > kOwnCellsMax;
+  shares_cells_ = own > shared;
   auto params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(std::min(shares_cells_ ? shared : own, cells_max));
   params.n_ctx = round_up(params.n_ctx, kCellsPad);
