@@ -69,10 +69,12 @@ TEST_F(SystemCallFilter, NoFileCanBeOpened) {
 TEST_F(SystemCallFilter, NoSocketCanBeMade) {
   expect_well([] {
     int pair[2];
+    const sockaddr nowhere{};
     return fails_with(::socket(AF_INET, SOCK_STREAM, 0), EACCES) &&
            fails_with(::socket(AF_UNIX, SOCK_STREAM, 0), EACCES) &&
            fails_with(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), EACCES) &&
-           fails_with(::connect(3, nullptr, 0), EACCES) && fails_with(::listen(3, 1), EACCES);
+           fails_with(::connect(3, &nowhere, sizeof nowhere), EACCES) &&
+           fails_with(::listen(3, 1), EACCES);
   });
 }
 
