@@ -30,6 +30,7 @@ Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd, const LoadOptions&)
 
 #include "base/check.h"
 #include "base/format.h"
+#include "engine/kv_cells.h"
 #include "engine/llama_batch.h"
 #include "engine/llama_chat.h"
 #include "engine/llama_log.h"
@@ -43,12 +44,8 @@ namespace {
 // and each row with logits takes two rows of the vocabulary in memory.
 // @source docs/adr/0003-kv-layout.md.
 constexpr std::uint32_t kRowsMax = 48;
-// KV cells of a model: room for two full conversations, and no less than this. If that is enough
-// for every sequence to be full at once, each gets cells of its own, which is faster.
-// @source docs/adr/0003-kv-layout.md.
-constexpr std::uint32_t kFullSequences = 2;
-constexpr std::uint64_t kCellsMin = 8192;
 constexpr std::uint32_t kCellsPad = 256;  // the library rounds up to this
+constexpr std::uint64_t kCellsMax = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint32_t kThreadsMax = GGML_MAX_N_THREADS;
 // How eagerly idle compute threads poll for the next step, 0 to 100.
 // @source docs/adr/0003-kv-layout.md.
@@ -201,13 +198,16 @@ Result<> LlamaBackend::open_context(const LoadOptions& options) {
   info_.sequences_max = options.sequences_max;
   info_.context = options.context;
   if (info_.context_trained > 0) info_.context = std::min(info_.context, info_.context_trained);
-  const auto own = std::uint64_t{round_up(info_.context, kCellsPad)} * info_.sequences_max;
-  const auto shared = std::max(std::uint64_t{info_.context} * kFullSequences, kCellsMin);
-  const auto cells_max = std::uint64_t{std::numeric_limits<std::int32_t>::max()} - kCellsPad;
-  shares_cells_ = own > shared;
+  const KvCells cells = kv_cells(info_.context, info_.sequences_max);
+  if (cells.count > kCellsMax) {
+    return fail(ErrorCode::kInvalidArgument,
+                format("load the model: {} tokens of context for {} sequences are too many",
+                       info_.context, info_.sequences_max),
+                "ask for a smaller context");
+  }
+  shares_cells_ = cells.shared;
   auto params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>(std::min(shares_cells_ ? shared : own, cells_max));
-  params.n_ctx = round_up(params.n_ctx, kCellsPad);
+  params.n_ctx = static_cast<std::uint32_t>(cells.count);
   params.n_seq_max = info_.sequences_max;
   params.kv_unified = shares_cells_;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "engine/kv_cells.h"
 
 namespace loam::pool {
 namespace {
@@ -13,9 +14,6 @@ namespace {
 /// Compute buffers and the worker itself; measured at 50 to 200 MB for models up to 8 billion
 /// parameters, chosen in between.
 constexpr std::uint64_t kWorkBytes = std::uint64_t{128} << 20;
-
-/// The engine's cache holds this many sequences of full length; further ones share its cells.
-constexpr std::uint32_t kFullSequences = 4;
 
 std::uint64_t saturated_product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t out = 0;
@@ -29,10 +27,9 @@ std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 std::uint64_t estimated_bytes(const catalog::Model& model, const engine::LoadOptions& options) {
-  const std::uint64_t context =
+  const std::uint32_t context =
       model.facts.context == 0 ? options.context : std::min(options.context, model.facts.context);
-  // 32 bits each, so the product fits.
-  return estimated_bytes(model, context * std::min(options.sequences_max, kFullSequences));
+  return estimated_bytes(model, engine::kv_cells(context, options.sequences_max).count);
 }
 
 std::uint64_t estimated_bytes(const catalog::Model& model, std::uint64_t cells) {

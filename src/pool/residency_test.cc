@@ -344,9 +344,9 @@ TEST(MemoryPlan, NeverOverflows) {
   model.facts.kv_bytes_per_token = UINT64_MAX;
   EXPECT_EQ(estimated_bytes(model, engine::LoadOptions{}), UINT64_MAX);
   model.facts.kv_bytes_per_token = 10;
-  model.facts.context = 100;  // shorter than asked for
+  model.facts.context = 100;  // shorter than asked for; the engine rounds up to 256
   EXPECT_EQ(estimated_bytes(model, engine::LoadOptions{.context = 4096, .sequences_max = 2}),
-            estimated_bytes(model, std::uint64_t{200}));
+            estimated_bytes(model, std::uint64_t{512}));
 }
 
 }  // namespace
