@@ -13,8 +13,6 @@
 namespace loam::engine {
 namespace {
 
-using std::move;
-
 /// What may wait for a node that does not read, before generation stops (chosen: seconds of
 /// answers on any machine).
 constexpr std::size_t kUnsentBytesMax = 4U << 20;

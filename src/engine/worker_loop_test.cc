@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -15,6 +16,16 @@ namespace {
 
 using protocol::CallId;
 using testing::request_for;
+
+/// Moves on by a good deal whenever it is looked at, so that whatever is due, is due at once.
+class JumpingClock final : public env::Clock {
+ public:
+  std::int64_t wall_ms() override { return now_ms_ += 1000; }
+  std::int64_t steady_ms() override { return now_ms_ += 1000; }
+
+ private:
+  std::atomic<std::int64_t> now_ms_{1'000'000};
+};
 
 class WorkerLoopTest : public ::testing::Test {
  protected:
@@ -66,7 +77,7 @@ class WorkerLoopTest : public ::testing::Test {
     return end_;
   }
 
-  env::SystemClock clock_;
+  JumpingClock clock_;
   SocketPair pair_ = *make_socket_pair();
   FrameReader reader_{pair_.ours.get(), protocol::kFrameBytesMax, Descriptors::kRefuse};
   FrameWriter writer_{pair_.ours.get()};
@@ -184,6 +195,22 @@ TEST_F(WorkerLoopTest, SendsCountersBeforeTheEndOfARequestAndAfterACancel) {
   EXPECT_EQ(last.running, 0U);
   send(protocol::Cancel{RequestId{1}});
   EXPECT_TRUE(receive_one<protocol::Stats>());
+}
+
+TEST_F(WorkerLoopTest, GivesSignsOfLifeWhileALongPromptHasNoAnswerYet) {
+  LoadOptions options;
+  options.chunk_tokens = 64;
+  load(options);
+  send(protocol::Generate{request_for(std::string(1000, 'x'), 1)});
+  int signs = 0;
+  for (;;) {
+    const auto message = receive();
+    ASSERT_TRUE(message);
+    if (std::holds_alternative<protocol::RequestEvent>(*message)) break;
+    ASSERT_TRUE(std::holds_alternative<protocol::Stats>(*message));
+    ++signs;
+  }
+  EXPECT_GE(signs, 10);
 }
 
 TEST_F(WorkerLoopTest, ARequestBeyondItsOwnBoundIsRefused) {
