@@ -63,8 +63,7 @@ class FailingEngineTest : public testing::NodeTest {
     app_.reset();
     residency_ = pool::Residency::create(
         *catalog_,
-        [this](const catalog::Model&,
-               const engine::LoadOptions&) -> Result<std::unique_ptr<engine::Engine>> {
+        [this](const pool::EngineOrder&) -> Result<std::unique_ptr<engine::Engine>> {
           if (load_error_) return std::unexpected(*load_error_);
           return std::make_unique<ScriptedEngine>(script_);
         },

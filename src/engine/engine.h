@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -53,16 +54,18 @@ class Engine {
 /// How an Engine gets its model.
 struct EngineSource {
   std::string name;  // for messages: the model's name
-  env::Path file;    // empty: the fake backend
+  env::Fd file;      // open for reading; what is in it is what is loaded. Invalid: the fake backend
+  env::Path path;    // for messages: where the file lies
   LoadOptions load;
   int fake_step_ms = 0;
+  std::stop_token stop;  // ends a load that is under way
 };
 
 /// Starts a worker process (`program` with the hidden verb, see worker.h), hands it the open file
 /// and waits until the model is loaded, at most `load_timeout_ms`.
 /// @error Corrupt / Unsupported  the loader refused the file; message names it.
 /// @error DeadlineExceeded  loading took too long (a hostile file can loop); the worker was killed.
-/// @error Unavailable  the worker died while loading; message names the file.
+/// @error Unavailable  the worker died while loading (message names the file), or `source.stop`.
 Result<std::unique_ptr<Engine>> start_worker_engine(const env::Path& program, EngineSource source,
                                                     std::int64_t load_timeout_ms);
 

@@ -54,8 +54,13 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(SupervisorSetup setup) {
   if (self->setup_.file.valid()) self->stamp_ = LOAM_TRY(env::stamp(self->setup_.file));
   Supervisor* raw = self.get();
   self->thread_ = env::start_thread("engine", [raw](const std::stop_token&) { raw->run(); });
+  const std::stop_callback on_stop(self->setup_.stop, [raw] { raw->begin_stopping(); });
   std::unique_lock lock(self->mutex_);
-  self->changed_.wait(lock, [&] { return self->state_ != State::kStarting; });
+  self->changed_.wait(lock, [&] { return self->state_ != State::kStarting || self->stopping_; });
+  if (self->stopping_) {
+    lock.unlock();
+    return fail(ErrorCode::kUnavailable, format("load {}: stopped half-way", self->setup_.label));
+  }
   if (self->state_ == State::kReady) return self;
   Error why = *self->why_;
   lock.unlock();
@@ -63,13 +68,17 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(SupervisorSetup setup) {
 }
 
 Supervisor::~Supervisor() {
+  begin_stopping();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Supervisor::begin_stopping() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
   wake();
-  if (thread_.joinable()) thread_.join();
 }
 
 void Supervisor::wake() {
@@ -197,7 +206,10 @@ Error Supervisor::serve(Life& life) {
   for (;;) {
     if (stopping()) {
       std::ignore = life.session->send(protocol::Shutdown{});
-      if (!life.host->wait_end(static_cast<int>(setup_.limits.goodbye_ms))) life.host->kill();
+      // While it loads, it does not listen.
+      const bool listens = life.phase == Life::Phase::kServing;
+      const int goodbye_ms = listens ? static_cast<int>(setup_.limits.goodbye_ms) : 0;
+      if (!life.host->wait_end(goodbye_ms)) life.host->kill();
       return {ErrorCode::kUnavailable, format("{} was unloaded", setup_.label)};
     }
     if (auto ended = turn(life)) {

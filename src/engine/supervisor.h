@@ -26,12 +26,14 @@ struct SupervisorSetup {
   env::Fd file;  // the model; not valid: the fake backend
   std::int64_t load_timeout_ms = 0;
   SupervisionLimits limits;
+  std::stop_token stop;  // ends the first load
 };
 
 /// One thread, which starts all its workers, since a worker dies with the thread that started it.
 class Supervisor {
  public:
-  /// Returns when the first worker has loaded the model. Errors as start_worker_engine().
+  /// Returns when the first worker has loaded the model, or cannot. Errors as
+  /// start_worker_engine().
   static Result<std::unique_ptr<Supervisor>> start(SupervisorSetup setup);
   /// Asks the worker to end, kills it if it does not, and fails what is under way.
   ~Supervisor();
@@ -70,6 +72,7 @@ class Supervisor {
   bool wait_before_restart(const Error& why);
   void wake();
   bool stopping();
+  void begin_stopping();
   void set_state(State state, std::shared_ptr<Session> session, std::optional<Error> why);
 
   SupervisorSetup setup_;

@@ -81,7 +81,7 @@ class Supervision : public ::testing::Test {
   std::unique_ptr<Engine> start(int step_ms = 0) {
     EngineSource source;
     source.fake_step_ms = step_ms;
-    auto engine = try_start(LOAM_ENGINE_WORKER, source);
+    auto engine = try_start(LOAM_ENGINE_WORKER, std::move(source));
     EXPECT_TRUE(engine.has_value()) << (engine ? "" : engine.error().message);
     return engine ? std::move(*engine) : nullptr;
   }
@@ -302,8 +302,9 @@ TEST_F(Supervision, GarbageFilesAreRefusedByName) {
   for (const env::Path& path : files) {
     EngineSource source;
     source.name = "garbage";
-    source.file = path;
-    const auto engine = try_start(LOAM_ENGINE_WORKER, source);
+    source.file = *env::open_read(path);
+    source.path = path;
+    const auto engine = try_start(LOAM_ENGINE_WORKER, std::move(source));
     ASSERT_FALSE(engine) << path;
     EXPECT_NE(engine.error().message.find(path.string()), std::string::npos)
         << engine.error().message;
@@ -320,10 +321,11 @@ TEST_F(Supervision, ARealModelIsServedByAConfinedProcess) {
       << "LOAM_TEST_MODEL names no model file: tools/deps fetch starter-model, then configure";
   EngineSource source;
   source.name = "starter";
-  source.file = path;
+  source.file = *env::open_read(path);
+  source.path = path;
   source.load = {
       .context = 512, .sequences_max = 2, .queue_max = 4, .threads = 1, .chunk_tokens = 64};
-  const auto started = try_start(LOAM_ENGINE_WORKER, source);
+  const auto started = try_start(LOAM_ENGINE_WORKER, std::move(source));
   ASSERT_TRUE(started) << started.error().message;
   Engine& engine = **started;
   const auto chat = engine.render({{"user", "Say hello.", ""}}, true);
@@ -355,12 +357,20 @@ TEST_F(Supervision, ARealModelIsServedByAConfinedProcess) {
 }
 #endif
 
-TEST_F(Supervision, AFileThatIsNotThereIsNotFound) {
+TEST_F(Supervision, ALoadCanBeStopped) {
+  const env::Path program = file("silent-worker", "#!/bin/sh\nexec sleep 100\n");
+  ASSERT_EQ(::chmod(program.c_str(), 0700), 0);
+  std::stop_source stop;
   EngineSource source;
-  source.file = folder_ / "missing.gguf";
-  const auto engine = try_start(LOAM_ENGINE_WORKER, source);
+  source.stop = stop.get_token();
+  const std::jthread stopper([&] {
+    EXPECT_TRUE(eventually([] { return !children_of(::getpid()).empty(); }));
+    stop.request_stop();
+  });
+  const auto engine = try_start(program, std::move(source));
   ASSERT_FALSE(engine);
-  EXPECT_EQ(engine.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(engine.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(children_of(::getpid()).empty());
 }
 
 TEST_F(Supervision, NothingIsLeftAfterManyStartsCrashesAndEnds) {

@@ -194,17 +194,18 @@ Result<std::unique_ptr<Engine>> start_engine(WorkerLauncher launch, EngineSource
   setup.launch = std::move(launch);
   setup.load_timeout_ms = load_timeout_ms;
   setup.limits = limits;
+  setup.stop = std::move(source.stop);
   setup.load.options = source.load;
   // The worker cannot look at the machine any more when it learns this.
   if (setup.load.options.threads == 0)
     setup.load.options.threads = std::max(1U, std::thread::hardware_concurrency());
-  if (source.file.empty()) {
+  if (!source.file.valid()) {
     setup.label = "model " + (source.name.empty() ? std::string("fake") : source.name);
     setup.load.fake = true;
     setup.load.fake_step_ms = static_cast<std::uint32_t>(std::max(0, source.fake_step_ms));
   } else {
-    setup.label = format("model {} ({})", source.name, source.file.string());
-    setup.file = LOAM_TRY(env::open_read(source.file));
+    setup.label = format("model {} ({})", source.name, source.path.string());
+    setup.file = std::move(source.file);
     const env::FileStamp stamp = LOAM_TRY(env::stamp(setup.file));
     setup.load.memory_bytes_max = memory_bound(stamp.size, setup.load.options);
     setup.limits.step_ms +=

@@ -80,12 +80,13 @@ pool::ResidencyOptions residency_options(const Config& config) {
 
 pool::EngineStarter worker_starter(const NodeOptions& options) {
   return [program = options.program, step_ms = options.fake_step_ms,
-          timeout_ms = options.config.load.timeout * 1000](const catalog::Model& model,
-                                                           const engine::LoadOptions& load) {
+          timeout_ms = options.config.load.timeout * 1000](pool::EngineOrder order) {
     engine::EngineSource source;
-    source.name = model.name;
-    if (!step_ms) source.file = model.file;
-    source.load = load;
+    source.name = order.model.name;
+    if (!step_ms) source.file = std::move(order.file);
+    source.path = order.model.file;
+    source.load = order.options;
+    source.stop = std::move(order.stop);
     source.fake_step_ms = step_ms.value_or(0);
     return engine::start_worker_engine(program, std::move(source), timeout_ms);
   };
@@ -242,6 +243,7 @@ void Node::stop(std::int64_t grace_ms) {
   if (!parts_->started) return;
   parts_->started = false;
   parts_->app->begin_stopping();
+  parts_->residency->begin_stopping();
   parts_->server->stop(grace_ms);
   parts_->answers->flush();
   remove_presence(parts_->options.folders);

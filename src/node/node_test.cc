@@ -30,8 +30,8 @@ class NodeTest : public ::testing::Test {
     out.folders = folders_;
     out.config.listen = "127.0.0.1:0";
     out.fake_step_ms = 0;
-    out.starter = [](const catalog::Model&, const engine::LoadOptions& load) {
-      return engine::start_fake_engine(load);
+    out.starter = [](const pool::EngineOrder& order) {
+      return engine::start_fake_engine(order.options);
     };
     out.on_shutdown_request = [this] { shutdown_requests_ += 1; };
     return out;

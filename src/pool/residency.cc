@@ -155,6 +155,8 @@ class ResidencyImpl final : public Residency {
     return {};
   }
 
+  void begin_stopping() override { stopping_.request_stop(); }
+
   std::vector<Resident> list() override {
     std::vector<SlotPtr> slots;
     {
@@ -284,11 +286,14 @@ class ResidencyImpl final : public Residency {
 
   Result<std::unique_ptr<engine::Engine>> start_engine(const catalog::Model& model,
                                                        const engine::LoadOptions& load) {
-    LOAM_TRY(catalog_.open_verified(model));  // never parse what is not the hashed file
+    if (stopping_.stop_requested())
+      return fail(ErrorCode::kUnavailable, format("load {}: the node is stopping", model.name));
+    // What was verified is what is parsed: the path could lead elsewhere by then.
+    env::Fd file = LOAM_TRY(catalog_.open_verified(model));
     if (load.sequences_max < options_.load.sequences_max)
       log::info("pool", "model {}: {} answers at a time instead of {}, as memory allows",
                 model.name, load.sequences_max, options_.load.sequences_max);
-    return starter_(model, load);
+    return starter_({model, std::move(file), load, stopping_.get_token()});
   }
 
   /// Ends the engine of an idle slot, without the lock meanwhile.
@@ -332,6 +337,7 @@ class ResidencyImpl final : public Residency {
   ResidencyOptions options_;
   env::Clock& clock_;  // outlives this
   const std::shared_ptr<Table> table_;
+  std::stop_source stopping_;  // of loads
   std::jthread reaper_;
 };
 

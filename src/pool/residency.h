@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,16 @@ struct ResidencyOptions {
   std::int64_t load_timeout_ms = 120'000;
 };
 
+/// What an engine is made of.
+struct EngineOrder {
+  const catalog::Model& model;
+  env::Fd file;  // the model's, open and verified
+  engine::LoadOptions options;
+  std::stop_token stop;  // ends the load
+};
+
 /// Starts the engine of a model: the real one spawns a worker; tests give a fake.
-using EngineStarter = std::function<Result<std::unique_ptr<engine::Engine>>(
-    const catalog::Model&, const engine::LoadOptions&)>;
+using EngineStarter = std::function<Result<std::unique_ptr<engine::Engine>>(EngineOrder)>;
 
 /// A loaded model in use. While a Lease lives, its engine stays, unless the Residency itself ends.
 /// Copyable: choices and callbacks share it. The last copy may be dropped on any thread, the
@@ -70,6 +78,9 @@ class Residency {
   /// Unloads the model once its leases are gone, and forgets it for new callers at once.
   /// @error NotFound  it is not loaded.
   virtual Result<> unload(std::string_view name) = 0;
+  /// Ends the loads under way: their callers get Unavailable, and so does who asks for
+  /// another.
+  virtual void begin_stopping() = 0;
   /// Loaded models, by name.
   virtual std::vector<Resident> list() = 0;
 };

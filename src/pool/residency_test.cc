@@ -94,18 +94,19 @@ class ResidencyTest : public ::testing::Test {
   void create(ResidencyOptions options) {
     residency_.reset();
     residency_ = Residency::create(
-        *catalog_,
-        [this](const catalog::Model& model, const engine::LoadOptions& load) {
-          return start(model, load);
-        },
-        options, clock_);
+        *catalog_, [this](const EngineOrder& order) { return start(order); }, options, clock_);
   }
-  Result<std::unique_ptr<engine::Engine>> start(const catalog::Model& model,
-                                                const engine::LoadOptions& load) {
+  Result<std::unique_ptr<engine::Engine>> start(const EngineOrder& order) {
     ++count_.started;
-    sequences_ = load.sequences_max;
+    const catalog::Model& model = order.model;
+    EXPECT_EQ(env::stamp(order.file).value().size, std::filesystem::file_size(model.file));
+    sequences_ = order.options.sequences_max;
     if (model.name == failing_)
       return fail(ErrorCode::kUnsupported, "load " + model.name + ": refused");
+    if (model.name == endless_) {
+      while (!order.stop.stop_requested()) std::this_thread::yield();
+      return fail(ErrorCode::kUnavailable, "load " + model.name + ": stopped half-way");
+    }
     return std::make_unique<TestEngine>(count_);
   }
   std::vector<std::string> loaded() {
@@ -124,7 +125,7 @@ class ResidencyTest : public ::testing::Test {
   env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-residency-");
   SharedClock clock_;
   Count count_;
-  std::string failing_;
+  std::string failing_, endless_;
   std::atomic<std::uint32_t> sequences_ = 0;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<Residency> residency_;
@@ -336,6 +337,22 @@ TEST_F(ResidencyTest, StandsManyCallersOverFewPlaces) {
     }));
   threads.clear();
   wait_until_alive(0);
+}
+
+TEST_F(ResidencyTest, StoppingEndsALoadAndRefusesFurtherOnes) {
+  endless_ = "a";
+  const auto asker = [&] {
+    const auto lease = residency_->acquire("a");
+    ASSERT_FALSE(lease);
+    EXPECT_EQ(lease.error().code, ErrorCode::kUnavailable);
+  };
+  std::jthread one(asker);
+  std::jthread two(asker);
+  while (count_.started == 0) std::this_thread::yield();
+  residency_->begin_stopping();
+  one.join();
+  two.join();
+  EXPECT_EQ(residency_->acquire("b").error().code, ErrorCode::kUnavailable);
 }
 
 TEST(MemoryPlan, NeverOverflows) {

@@ -115,9 +115,9 @@ class NodeTest : public ::testing::Test {
     options.load = settings_.load;
     residency_ = pool::Residency::create(
         *catalog_,
-        [this](const catalog::Model&, const engine::LoadOptions& load) {
+        [this](const pool::EngineOrder& order) {
           ++loads_;
-          return engine::start_fake_engine(load, step_ms_);
+          return engine::start_fake_engine(order.options, step_ms_);
         },
         options, clock_);
     settings_.version = "1.2.3";
