@@ -29,21 +29,33 @@ target_link_libraries(loam_gtest INTERFACE GTest::gtest GTest::gtest_main)
 add_library(loam::gtest ALIAS loam_gtest)
 
 # llama.cpp is built once into the cache, keyed by pin, compiler, flags and target (tools/deps).
+# What it was built from and how is LOAM_LLAMA_BUILD_ID, for ModelInfo::engine_build.
+function(loam_add_llama target build)
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/deps path ${build}
+    OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE missing)
+  if(missing)
+    message(FATAL_ERROR "llama.cpp is not built yet: run tools/deps build ${build}")
+  endif()
+  file(STRINGS ${folder}/build-id.txt build_id LIMIT_COUNT 1)
+  file(STRINGS ${folder}/link.txt libraries)  # in link order, absolute or -l
+  target_include_directories(${target} SYSTEM INTERFACE ${folder}/include)
+  target_compile_definitions(${target} INTERFACE
+    LOAM_HAVE_LLAMA LOAM_LLAMA_BUILD_ID="${build_id}")
+  target_link_libraries(${target} INTERFACE ${libraries} Threads::Threads ${CMAKE_DL_LIBS})
+endfunction()
+
 add_library(loam_llama INTERFACE)
 if(LOAM_LLAMA)
-  execute_process(
-    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/deps path llama
-    OUTPUT_VARIABLE LOAM_LLAMA_DIR OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE missing)
-  if(missing)
-    message(FATAL_ERROR "llama.cpp is not built yet: run tools/deps build llama")
-  endif()
-  target_include_directories(loam_llama SYSTEM INTERFACE ${LOAM_LLAMA_DIR}/include)
-  target_compile_definitions(loam_llama INTERFACE LOAM_HAVE_LLAMA)
+  loam_add_llama(loam_llama llama)
   # The model of the tests that need a real one; they fail if it is not there.
   execute_process(
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/deps path starter-model
     OUTPUT_VARIABLE LOAM_TEST_MODEL OUTPUT_STRIP_TRAILING_WHITESPACE)
-  file(STRINGS ${LOAM_LLAMA_DIR}/link.txt llama_libraries)  # in link order, absolute or -l
-  target_link_libraries(loam_llama INTERFACE ${llama_libraries} Threads::Threads ${CMAKE_DL_LIBS})
 endif()
 add_library(loam::llama ALIAS loam_llama)
+if(LOAM_AVX512)
+  add_library(loam_llama_v4 INTERFACE)
+  loam_add_llama(loam_llama_v4 llama-x86-64-v4)
+  add_library(loam::llama_v4 ALIAS loam_llama_v4)
+endif()

@@ -20,6 +20,7 @@
 #include "engine/confine.h"
 #include "engine/cpu_class.h"
 #include "env/disk.h"
+#include "env/random.h"
 
 namespace loam::engine {
 namespace {
@@ -258,6 +259,18 @@ TEST(CpuClass, NamesWhatAProcessorLacks) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
   EXPECT_TRUE(refused.error().message.contains("AVX2, FMA")) << refused.error().message;
   EXPECT_TRUE(require_cpu(probe_cpu())) << "the machine that runs these tests has it all";
+}
+
+TEST(CpuClass, ANewerWorkerIsTakenIfItIsThereAndTheProcessorCanRunIt) {
+  const env::Path folder = std::filesystem::temp_directory_path() / env::random_id("loam-workers-");
+  ASSERT_TRUE(env::make_folder(folder));
+  const env::Path program = folder / "loam";
+  ASSERT_TRUE(env::write_file_atomic(program, std::string_view("x")));
+  EXPECT_EQ(worker_program(program, {.avx512 = true}), program);
+  ASSERT_TRUE(env::write_file_atomic(folder / "loam-worker-x86-64-v4", std::string_view("x")));
+  EXPECT_EQ(worker_program(program, {.avx512 = true}).filename(), "loam-worker-x86-64-v4");
+  EXPECT_EQ(worker_program(program, {.avx512 = false}), program);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "base/parse.h"
 #include "engine/testing/collector.h"
 #include "engine/worker_engine.h"
+#include "env/thread.h"
 
 namespace loam::engine {
 namespace {
@@ -363,7 +364,7 @@ TEST_F(Supervision, ALoadCanBeStopped) {
   std::stop_source stop;
   EngineSource source;
   source.stop = stop.get_token();
-  const std::jthread stopper([&] {
+  const std::jthread stopper = env::start_thread("stopper", [&](const std::stop_token&) {
     EXPECT_TRUE(eventually([] { return !children_of(::getpid()).empty(); }));
     stop.request_stop();
   });

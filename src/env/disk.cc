@@ -115,6 +115,13 @@ Result<> write_file_atomic(const Path& path, std::string_view content, unsigned 
   return sync_folder(path.parent_path());
 }
 
+Result<Path> real_path(const Path& path) {
+  std::error_code error;
+  Path real = std::filesystem::canonical(path, error);
+  if (error) return std::unexpected(system_error("follow", path, error.value()));
+  return real;
+}
+
 Result<> make_folder(const Path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};

@@ -58,6 +58,9 @@ Result<std::string> read_file(const Path& path, std::uint64_t bytes_max);
 /// whole: temporary file of mode `mode`, fsync, rename, fsync of the folder.
 Result<> write_file_atomic(const Path& path, std::string_view content, unsigned mode = 0644);
 
+/// The absolute path without links that `path` leads to.
+Result<Path> real_path(const Path& path);
+
 /// Makes the folder and its parents, mode 0700.
 Result<> make_folder(const Path& path);
 Result<> remove_file(const Path& path);

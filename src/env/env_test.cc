@@ -18,6 +18,15 @@ Path fresh_folder() {
   return path;
 }
 
+TEST(Disk, FollowsLinksToTheRealPath) {
+  const Path folder = fresh_folder();
+  ASSERT_TRUE(write_file_atomic(folder / "file", "x").has_value());
+  std::filesystem::create_symlink("file", folder / "link");
+  EXPECT_EQ(real_path(folder / "." / "link").value(), real_path(folder).value() / "file");
+  EXPECT_EQ(real_path(folder / "missing").error().code, ErrorCode::kNotFound);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Disk, ReplacesAFileWholeAndKeepsItsMode) {
   const Path folder = fresh_folder();
   const Path file = folder / "token";

@@ -79,7 +79,8 @@ pool::ResidencyOptions residency_options(const Config& config) {
 }
 
 pool::EngineStarter worker_starter(const NodeOptions& options) {
-  return [program = options.program, step_ms = options.fake_step_ms,
+  return [program = engine::worker_program(options.program, engine::probe_cpu()),
+          step_ms = options.fake_step_ms,
           timeout_ms = options.config.load.timeout * 1000](pool::EngineOrder order) {
     engine::EngineSource source;
     source.name = order.model.name;

@@ -341,13 +341,13 @@ TEST_F(ResidencyTest, StandsManyCallersOverFewPlaces) {
 
 TEST_F(ResidencyTest, StoppingEndsALoadAndRefusesFurtherOnes) {
   endless_ = "a";
-  const auto asker = [&] {
+  const auto asker = [&](const std::stop_token&) {
     const auto lease = residency_->acquire("a");
     ASSERT_FALSE(lease);
     EXPECT_EQ(lease.error().code, ErrorCode::kUnavailable);
   };
-  std::jthread one(asker);
-  std::jthread two(asker);
+  std::jthread one = env::start_thread("one", asker);
+  std::jthread two = env::start_thread("two", asker);
   while (count_.started == 0) std::this_thread::yield();
   residency_->begin_stopping();
   one.join();
