@@ -10,7 +10,7 @@ namespace loam::api {
 namespace {
 
 engine::TokenInfo token(std::string bytes, float logprob,
-                        std::vector<std::pair<std::string, float>> top = {}) {
+                        const std::vector<std::pair<std::string, float>>& top = {}) {
   engine::TokenInfo out;
   out.bytes = std::move(bytes);
   out.logprob = logprob;

@@ -142,7 +142,7 @@ TEST_F(RoutesTest, MetricsCountRoutesByPatternOnly) {
   get("/v1/models/tiny");
   get("/v1/models/planted-name");
   get("/planted/path");
-  post("/v1/completions", R"({"model":"tiny","prompt":"planted prompt"})");
+  post("/v1/completions", R"({"model":"tiny","prompt":"planted prompt","temperature":0})");
   const Reply reply = get("/metrics");
   EXPECT_EQ(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_TRUE(reply.body.contains(

@@ -69,7 +69,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  bool open(Value value) {
+  bool open(const Value& value) {
     if (open_.size() >= limits_.depth_max)
       return refuse(ErrorCode::kInvalidArgument,
                     format("nested deeper than {} levels", limits_.depth_max));
