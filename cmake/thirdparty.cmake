@@ -16,6 +16,7 @@ loam_pkg(openssl openssl)
 loam_pkg(seccomp libseccomp)
 loam_pkg(tomlplusplus tomlplusplus)
 loam_pkg(edit libedit)
+loam_pkg(re2 re2)
 
 find_package(nlohmann_json REQUIRED)
 add_library(loam::json ALIAS nlohmann_json::nlohmann_json)

@@ -31,6 +31,7 @@ LIBRARIES = [
     (r"toml\+\+/", "toml++", "tomlplusplus"),
     (r"CLI/", "CLI11", "cli11"),
     (r"histedit\.h|editline/", "libedit", "edit"),
+    (r"re2/", "RE2", "re2"),
 ]
 # What no library is: the language's own headers, the system's, and the test framework's.
 SYSTEM = re.compile(r"[a-z_]+|c[a-z]+|(sys|linux|netinet|arpa|net)/\w+\.h|gtest/gtest\.h"
