@@ -28,6 +28,10 @@ find_package(GTest REQUIRED)
 add_library(loam_gtest INTERFACE)
 target_link_libraries(loam_gtest INTERFACE GTest::gtest GTest::gtest_main)
 add_library(loam::gtest ALIAS loam_gtest)
+find_package(rapidcheck REQUIRED)  # for tests too: properties over generated values
+add_library(loam_rapidcheck INTERFACE)
+target_link_libraries(loam_rapidcheck INTERFACE rapidcheck rapidcheck_gtest)
+add_library(loam::rapidcheck ALIAS loam_rapidcheck)
 
 # llama.cpp is built once into the cache, keyed by pin, compiler, flags and target (tools/deps).
 # What it was built from and how is LOAM_LLAMA_BUILD_ID, for ModelInfo::engine_build.

@@ -33,8 +33,8 @@ LIBRARIES = [
     (r"histedit\.h|editline/", "libedit", "edit"),
     (r"re2/", "RE2", "re2"),
 ]
-# What no library is: the language's own headers, the system's, and the test framework's.
-SYSTEM = re.compile(r"[a-z_]+|c[a-z]+|(sys|linux|netinet|arpa|net)/\w+\.h|gtest/gtest\.h"
+# What no library is: the language's own headers, the system's, and the test frameworks'.
+SYSTEM = re.compile(r"[a-z_]+|c[a-z]+|(sys|linux|netinet|arpa|net)/\w+\.h|gtest/gtest\.h|rapidcheck(/gtest)?\.h"
                     r"|(unistd|fcntl|poll|signal|sched|spawn|pthread|string|errno|netdb|termios|pwd"
                     r"|time|dirent|elf|immintrin|cpuid|malloc|syscall|ifaddrs|grp|pty|utmp|stdlib)\.h")
 

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <array>
 
-#include "base/check.h"
+#include "crypto/sodium_init.h"
 
 namespace loam::crypto {
 
 void chacha20_keystream(const Digest& key, std::uint64_t position, std::uint32_t block,
                         std::span<std::uint8_t> out) {
-  static const int ready = sodium_init();  // picks the fastest implementation, once
-  LOAM_CHECK(ready >= 0);
+  init_sodium();
   static_assert(std::tuple_size<Digest>{} == crypto_stream_chacha20_ietf_KEYBYTES);
   std::array<std::uint8_t, crypto_stream_chacha20_ietf_NONCEBYTES> nonce{};
   for (std::size_t i = 0; i < 8; ++i) nonce[i] = static_cast<std::uint8_t>(position >> (8 * i));

@@ -4,18 +4,9 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "crypto/sodium_init.h"
 
 namespace loam::crypto {
-namespace {
-
-// libsodium chooses its implementations for this CPU once; every entry point passes through here.
-void init_sodium() {
-  static const int ready = sodium_init();
-  LOAM_CHECK(ready >= 0);
-}
-
-}  // namespace
 
 struct Sha256::State {
   crypto_hash_sha256_state sodium;
@@ -40,7 +31,12 @@ Digest Sha256::finish() {
   return digest;
 }
 
-Digest sha256(ByteView bytes) { return Sha256().update(bytes).finish(); }
+Digest sha256(ByteView bytes) {
+  init_sodium();
+  Digest digest;
+  crypto_hash_sha256(digest.data(), bytes.data(), bytes.size());
+  return digest;
+}
 
 std::string digest_hex(const Digest& digest) { return to_hex(digest); }
 

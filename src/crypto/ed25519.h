@@ -12,7 +12,8 @@ namespace loam::crypto {
 using PublicKey = std::array<std::uint8_t, 32>;
 using Signature = std::array<std::uint8_t, 64>;
 
-/// A private key, wiped from memory when destroyed.
+/// A private key, wiped from memory when destroyed or moved from; then only assignment and
+/// destruction are allowed.
 class SigningKey {
  public:
   /// 32 bytes of the kernel's randomness become a key.
@@ -30,18 +31,22 @@ class SigningKey {
 
  private:
   SigningKey() = default;
+  void wipe() noexcept;
+
   std::array<std::uint8_t, 32> seed_{};
   std::array<std::uint8_t, 64> secret_{};  // seed and public key, as the library wants them
   PublicKey public_{};
 };
 
 /// True only if the signature is right and nothing in it is ambiguous: S below the group's order, A
-/// and R in canonical encoding, neither of small order, and the equation without cofactor. The
-/// vectors in ed25519_test.cc pin this for every version of the library. Thread-safe.
+/// and R in canonical encoding, neither of small order, and the equation without cofactor. Points
+/// of mixed order are allowed, as the equation decides about them. The first call stops the process
+/// if the library multiplies by the cofactor, as libsodium newer than 1.0.18 does. Thread-safe.
 /// @source ledger reference section 7.3; "Taming the many EdDSAs" (2020/1244) for the edge cases.
 bool verify(const PublicKey& key, ByteView message, const Signature& signature);
 
 /// Whether a public key may be used at all: canonical, on the curve, not of small order.
+/// Thread-safe.
 bool is_valid_public_key(const PublicKey& key);
 
 }  // namespace loam::crypto

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/bytes.h"
-#include "base/check.h"
+#include "crypto/sodium_init.h"
 
 namespace loam::crypto {
 
@@ -14,7 +14,7 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
 }
 
 std::string new_secret(std::string_view prefix) {
-  LOAM_CHECK(sodium_init() >= 0);
+  init_sodium();
   std::array<std::uint8_t, 32> bytes;
   randombytes_buf(bytes.data(), bytes.size());
   std::string secret = std::string(prefix) + to_base64url(bytes);
