@@ -35,7 +35,7 @@ class Frontier {
 
   std::uint64_t size() const { return size_; }
   /// Appends a leaf; `on_node` is told every complete subtree that this makes, lowest first, the
-  /// leaf itself included.
+  /// leaf itself included. At most 2^64 - 1 leaves.
   void append(const Digest& leaf, const std::function<void(NodeId, const Digest&)>& on_node = {});
   /// SHA-256 of nothing for the empty tree.
   Digest root() const;
@@ -51,14 +51,20 @@ Digest merkle_root(std::span<const Digest> leaves);
 /// The root of the first `size` leaves of a stored tree.
 Result<Digest> tree_root(std::uint64_t size, const NodeReader& read);
 
-/// @source RFC 6962 sections 2.1.1 and 2.1.2; RFC 9162 sections 2.1.3 and 2.1.4 for verification.
+/// The hashes that lead from a leaf, or from an older root, to the root of the first `size` leaves;
+/// lowest first. From the empty tree, or to the same one, nothing leads: that proof is empty.
 /// @error InvalidArgument  `index` >= `size`, or `old_size` > `size`.
+/// @source RFC 6962 sections 2.1.1 and 2.1.2.
 Result<std::vector<Digest>> inclusion_proof(std::uint64_t index, std::uint64_t size,
                                             const NodeReader& read);
 Result<std::vector<Digest>> consistency_proof(std::uint64_t old_size, std::uint64_t size,
                                               const NodeReader& read);
 
-/// True only for the one proof of exactly the right length. Any input is allowed.
+/// True only for the one proof of exactly the right length. Any input is allowed. A proof says
+/// nothing about a size beyond the way to the root, which other sizes may share: `size` and `root`
+/// must come from one signed checkpoint. The empty tree has its one root, and is consistent with
+/// all.
+/// @source RFC 9162 sections 2.1.3.2 and 2.1.4.2.
 bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size,
                       std::span<const Digest> proof, const Digest& root);
 bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size,
