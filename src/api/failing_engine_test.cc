@@ -5,7 +5,6 @@ namespace loam::api {
 namespace {
 
 using testing::at;
-using testing::items;
 using testing::sse_frames;
 
 /// Takes requests and leaves their events to the test.

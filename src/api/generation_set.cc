@@ -16,7 +16,8 @@ constexpr std::int64_t kLookMsMax = 1000;  // how late a comment may come
 GenerationSet::GenerationSet(env::Clock& clock, std::int64_t silence_ms)
     : clock_(clock),
       silence_ms_(silence_ms),
-      thread_(env::start_thread("keep-alive", [this](std::stop_token stop) { run(stop); })) {}
+      thread_(env::start_thread("keep-alive", [this](const std::stop_token& stop) { run(stop); })) {
+}
 
 GenerationSet::~GenerationSet() {
   thread_.request_stop();
@@ -42,7 +43,7 @@ std::vector<std::shared_ptr<Running>> GenerationSet::alive() {
   return out;
 }
 
-void GenerationSet::run(std::stop_token stop) {
+void GenerationSet::run(const std::stop_token& stop) {
   const auto pause =
       std::chrono::milliseconds(std::clamp<std::int64_t>(silence_ms_ / 4, 1, kLookMsMax));
   while (!stop.stop_requested()) {

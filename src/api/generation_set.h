@@ -36,7 +36,7 @@ class GenerationSet {
   void add(std::weak_ptr<Running> generation);
 
  private:
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   std::vector<std::shared_ptr<Running>> alive();
 
   env::Clock& clock_;

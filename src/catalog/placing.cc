@@ -77,7 +77,7 @@ env::Path place_of(const env::Path& folder, const crypto::Digest& sha256) {
 
 Result<env::Path> place_file(const env::Path& folder, const env::Path& file,
                              const crypto::Digest& sha256, Placing placing) {
-  const env::Path from = LOAM_TRY(absolute_path(file));
+  env::Path from = LOAM_TRY(absolute_path(file));
   if (placing == Placing::kStay) return from;
   env::Path to = place_of(folder, sha256);
   if (env::is_same_file(from, to)) {

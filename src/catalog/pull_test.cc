@@ -35,7 +35,7 @@ class PullTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  Result<Model> pull(PullRequest request) {
+  Result<Model> pull(const PullRequest& request) {
     return catalog::pull(*catalog_, request, options_, clock_, [this](const PullProgress& now) {
       told_.push_back(now);
       return now.done < stop_at_ || now.phase != PullPhase::kDownloading;

@@ -13,6 +13,7 @@
 
 #include "engine/backend.h"
 #include "env/disk.h"
+#include "env/folders.h"
 
 namespace loam::engine {
 namespace {
@@ -41,12 +42,12 @@ LoadOptions small_options() {
 
 #ifdef LOAM_HAVE_LLAMA
 Result<std::unique_ptr<Backend>> load_starter_model(const LoadOptions& options) {
-  const char* path = std::getenv("LOAM_TEST_MODEL");
-  if (path == nullptr || *path == '\0') {
+  const auto path = env::variable("LOAM_TEST_MODEL");
+  if (!path) {
     return fail(ErrorCode::kNotFound, "LOAM_TEST_MODEL names no model file",
                 "tools/deps fetch starter-model, then configure again");
   }
-  return load_llama_backend(LOAM_TRY(env::open_read(path)), options);
+  return load_llama_backend(LOAM_TRY(env::open_read(*path)), options);
 }
 #endif
 

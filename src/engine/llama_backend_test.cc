@@ -20,6 +20,7 @@
 #include "engine/confine.h"
 #include "engine/cpu_class.h"
 #include "env/disk.h"
+#include "env/folders.h"
 #include "env/random.h"
 
 namespace loam::engine {
@@ -36,10 +37,10 @@ LoadOptions tiny_options() {
 class LlamaFile : public testing::Test {
  protected:
   void SetUp() override {
-    const char* path = std::getenv("LOAM_TEST_MODEL");
-    ASSERT_TRUE(path != nullptr && *path != '\0')
+    const auto path = env::variable("LOAM_TEST_MODEL");
+    ASSERT_TRUE(path)
         << "LOAM_TEST_MODEL names no model file: tools/deps fetch starter-model, then configure";
-    auto content = env::read_file(path, 1ULL << 30);
+    auto content = env::read_file(*path, 1ULL << 30);
     ASSERT_TRUE(content) << content.error().message;
     content_ = *std::move(content);
     fd_ = env::Fd(::memfd_create("model", MFD_CLOEXEC));

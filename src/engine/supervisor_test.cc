@@ -20,6 +20,7 @@
 #include "base/parse.h"
 #include "engine/testing/collector.h"
 #include "engine/worker_engine.h"
+#include "env/folders.h"
 #include "env/thread.h"
 
 namespace loam::engine {
@@ -265,12 +266,12 @@ TEST_F(Supervision, AWorkerOfAnotherVersionIsRefused) {
 }
 
 TEST_F(Supervision, AWorkerHasNoEnvironmentAndNoOtherDescriptors) {
-  ::setenv("LOAM_TEST_SECRET", "x", 1);
-  const env::Fd leaked(::dup(2));  // not close-on-exec
+  ::setenv("LOAM_TEST_SECRET", "x", 1);  // NOLINT(concurrency-mt-unsafe): no other thread yet
+  const env::Fd leaked(::dup(2));        // not close-on-exec
   const auto engine =
       try_start(script("env > " + (folder_ / "env").string() + "; ls /proc/self/fd > " +
                        (folder_ / "fds").string() + "; exit 0"));
-  ::unsetenv("LOAM_TEST_SECRET");
+  ::unsetenv("LOAM_TEST_SECRET");  // NOLINT(concurrency-mt-unsafe): nor any more
   ASSERT_FALSE(engine);
   const std::string variables = *env::read_file(folder_ / "env", 10'000);
   EXPECT_EQ(variables.find("SECRET"), std::string::npos);
@@ -317,13 +318,13 @@ TEST_F(Supervision, GarbageFilesAreRefusedByName) {
 
 #ifdef LOAM_HAVE_LLAMA
 TEST_F(Supervision, ARealModelIsServedByAConfinedProcess) {
-  const char* path = std::getenv("LOAM_TEST_MODEL");
-  ASSERT_TRUE(path != nullptr && *path != '\0')
+  const auto path = env::variable("LOAM_TEST_MODEL");
+  ASSERT_TRUE(path)
       << "LOAM_TEST_MODEL names no model file: tools/deps fetch starter-model, then configure";
   EngineSource source;
   source.name = "starter";
-  source.file = *env::open_read(path);
-  source.path = path;
+  source.file = *env::open_read(*path);
+  source.path = *path;
   source.load = {
       .context = 512, .sequences_max = 2, .queue_max = 4, .threads = 1, .chunk_tokens = 64};
   const auto started = try_start(LOAM_ENGINE_WORKER, std::move(source));

@@ -22,7 +22,7 @@ std::jthread start_thread(std::string name, std::function<void(std::stop_token)>
       });
 }
 
-ThreadPool::ThreadPool(std::string name, std::size_t threads, std::size_t jobs_max)
+ThreadPool::ThreadPool(const std::string& name, std::size_t threads, std::size_t jobs_max)
     : jobs_(jobs_max) {
   for (std::size_t i = 0; i < threads; ++i)
     threads_.push_back(start_thread(name, [this](const std::stop_token&) {

@@ -19,7 +19,7 @@ namespace loam::env {
 /// A fixed number of threads that take jobs from one bounded queue.
 class ThreadPool {
  public:
-  ThreadPool(std::string name, std::size_t threads, std::size_t jobs_max);
+  ThreadPool(const std::string& name, std::size_t threads, std::size_t jobs_max);
   /// Finishes the queued jobs, then joins.
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -192,7 +192,7 @@ Result<FieldList> field_list(const ClientRequest& request, const Target& target)
       return fail(ErrorCode::kInvalidArgument,
                   format("fetch {}: a header holds a character that is not allowed", target.shown));
     // libcurl takes "name:" as "leave out"; "name;" sends it empty.
-    append(value.empty() ? name + ";" : name + ": " + value);
+    append(value.empty() ? format("{};", name) : format("{}: {}", name, value));
   }
   append("Expect:");  // a round trip for nothing
   return list;

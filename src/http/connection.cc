@@ -197,7 +197,7 @@ void Connection::pump() {
     finish_answer();
 }
 
-void Connection::append_head(Reply::Head head, std::size_t body_bytes) {
+void Connection::append_head(const Reply::Head& head, std::size_t body_bytes) {
   Framing framing;
   const bool no_body = has_no_body(head.status);
   if (!head.streamed) framing.length = body_bytes;
@@ -251,7 +251,7 @@ void Connection::refuse(int status, std::string_view message) {
 
 // Writing.
 
-void Connection::send(std::string bytes) {
+void Connection::send(std::string_view bytes) {
   next_ += bytes;
   if (!writing_) write_some();
 }

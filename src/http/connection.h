@@ -70,11 +70,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void refuse(int status, std::string_view message);
   std::string refusal_bytes(int status, std::string_view message);
   void pump();
-  void append_head(Reply::Head head, std::size_t body_bytes);
+  void append_head(const Reply::Head& head, std::size_t body_bytes);
   void append_body(std::string_view body, bool last);
   void finish_answer();
 
-  void send(std::string bytes);
+  void send(std::string_view bytes);
   void write_some();
   void on_written(std::size_t written);
   /// Says goodbye. If the client may still be sending, waits a little for it to close first:

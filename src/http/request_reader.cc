@@ -82,7 +82,10 @@ bool RequestReader::read_head() {
   }
   auto head = parse_request_head(rest().substr(0, head_bytes));
   used_ += head_bytes;
-  if (!head) return refuse(head.error().status, std::move(head).error().message);
+  if (!head) {
+    const auto [status, message] = std::move(head).error();
+    return refuse(status, message);
+  }
   head_ = *std::move(head);
   begin_body();
   return true;

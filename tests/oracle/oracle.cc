@@ -34,7 +34,7 @@ struct Options {
 
 [[noreturn]] void die(const std::string& message) {
   std::fprintf(stderr, "oracle: %s\n", message.c_str());
-  std::exit(1);
+  std::exit(1);  // NOLINT(concurrency-mt-unsafe): this program has one thread
 }
 
 template <class Number>
