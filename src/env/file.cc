@@ -79,6 +79,13 @@ Result<> link_file(const Path& from, const Path& to) {
   return {};
 }
 
+Result<> remove_tree(const Path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return std::unexpected(system_error("remove", path, error.value()));
+  return {};
+}
+
 bool is_same_file(const Path& a, const Path& b) {
   std::error_code error;
   return std::filesystem::equivalent(a, b, error);

@@ -38,6 +38,10 @@ Result<> rename_file(const Path& from, const Path& to);
 /// file systems differ or have no such links.
 Result<> link_file(const Path& from, const Path& to);
 
+/// Removes a file, or a folder with all that is in it; links are not followed. Nothing there is
+/// fine.
+Result<> remove_tree(const Path& path);
+
 /// Whether both paths lead to one file. False if either is not there.
 bool is_same_file(const Path& a, const Path& b);
 /// True for a file with content: no folder, pipe, socket or device. Follows links.

@@ -1,0 +1,340 @@
+#include "ledger/log.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "env/thread.h"
+#include "ledger/restore.h"
+
+namespace loam::ledger {
+namespace {
+
+constexpr std::size_t kGroupMax = 256;               // posts that share one transaction; chosen
+constexpr std::uint64_t kPublishedAtOnceMax = 4096;  // records between two checkpoints; chosen
+constexpr std::chrono::milliseconds kGather{100};    // between a commit and its checkpoint, at most
+constexpr std::chrono::seconds kRetry{5};            // after files could not be written
+
+std::int64_t record_time_s(Kind kind, std::int64_t now_ms) {
+  const std::int64_t now_s = now_ms / 1000;
+  // The kinds that keep the second say what the node did, not what a person did. DESIGN.md 8.1.
+  const bool exact = kind == Kind::kPublication || kind == Kind::kKey || kind == Kind::kNode ||
+                     kind == Kind::kCheckpoint || kind == Kind::kEvidence;
+  return exact ? now_s : now_s / kHour_s * kHour_s;
+}
+
+/// One post, from its caller to the writer and back.
+struct Post {
+  std::vector<Draft> drafts;
+  std::vector<Header> headers;
+  std::optional<Result<std::vector<Record>>> outcome = {};
+};
+
+class LogImpl final : public Log {
+ public:
+  LogImpl(LogSetup setup, LogKeys keys, std::unique_ptr<Storage> storage, TileWriter tiles,
+          crypto::VerifierKey key, LogRules rules, env::Clock& clock)
+      : setup_(std::move(setup)),
+        keys_(std::move(keys)),
+        key_(std::move(key)),
+        rules_(rules),
+        clock_(clock),
+        storage_(std::move(storage)),
+        tiles_(std::move(tiles)),
+        published_(tiles_.size()) {}
+
+  ~LogImpl() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      closing_ = true;
+    }
+    changed_.notify_all();
+    if (writer_.joinable()) writer_.join();
+    {
+      const std::scoped_lock lock(mutex_);
+      written_all_ = true;
+    }
+    changed_.notify_all();
+    if (publisher_.joinable()) publisher_.join();
+  }
+
+  Result<> start() {
+    committed_ = LOAM_TRY(storage_->size());
+    while (published_ < committed_) LOAM_TRY(publish_some());
+    writer_ = env::start_thread("ledger", [this](const std::stop_token&) { write(); });
+    publisher_ = env::start_thread("ledger-tiles", [this](const std::stop_token&) { publish(); });
+    return {};
+  }
+
+  Result<Record> post(Draft draft) override {
+    std::vector<Draft> one;
+    one.push_back(std::move(draft));
+    auto records = LOAM_TRY(post_all(std::move(one)));
+    return std::move(records.front());
+  }
+
+  Result<std::vector<Record>> post_all(std::vector<Draft> drafts) override {
+    LOAM_CHECK(!drafts.empty());
+    const auto post = std::make_shared<Post>();  // shared with the writer while the caller waits
+    for (const Draft& draft : drafts) post->headers.push_back(LOAM_TRY(header_of(draft)));
+    post->drafts = std::move(drafts);
+    std::unique_lock lock(mutex_);
+    if (closing_) return fail(ErrorCode::kUnavailable, "post a record: the node is stopping");
+    if (waiting_.size() >= setup_.waiting_max)
+      return fail(ErrorCode::kResourceExhausted,
+                  format("post a record: {} others wait to be written", waiting_.size()),
+                  "try again in a moment");
+    waiting_.push_back(post);
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return post->outcome.has_value(); });
+    return std::move(*post->outcome);
+  }
+
+  Result<> set_blocked(const RecordId& id, bool blocked) override {
+    const std::scoped_lock lock(storage_mutex_);
+    if (!LOAM_TRY(storage_->find(id)))
+      return fail(ErrorCode::kNotFound, format("record {}: it is not in this log", to_text(id)));
+    return storage_->transaction([&] { return storage_->set_blocked(id, blocked); });
+  }
+
+  Result<std::uint64_t> size() override {
+    const std::scoped_lock lock(mutex_);
+    return committed_;
+  }
+  Result<std::optional<StoredRecord>> find(const RecordId& id) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return storage_->find(id);
+  }
+  Result<std::optional<StoredRecord>> at(std::uint64_t index) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return storage_->at(index);
+  }
+  Result<std::optional<SaltedBody>> body(const RecordId& id) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return storage_->body(id);
+  }
+  Result<std::vector<StoredRecord>> referring_to(const RecordId& id) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return storage_->referring_to(id);
+  }
+
+  Result<> flush() override {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t wanted = committed_;
+    const std::uint64_t tries = failures_;
+    hurry_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return published_ >= wanted || failures_ != tries || written_all_; });
+    if (published_ >= wanted) return {};
+    return std::unexpected(
+        trouble_.value_or(Error{ErrorCode::kUnavailable, "the node is stopping"}));
+  }
+  std::uint64_t published() override {
+    const std::scoped_lock lock(mutex_);
+    return published_;
+  }
+  const crypto::VerifierKey& verifier_key() const override { return key_; }
+  const crypto::PublicKey& author() const override { return keys_.author.public_key(); }
+  const env::Path& folder() const override { return setup_.folder; }
+
+ private:
+  using PostPtr = std::shared_ptr<Post>;
+
+  /// The writer's thread: groups what waits, commits it, and tells those who wait.
+  void write() {
+    for (;;) {
+      std::vector<PostPtr> group;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return closing_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;
+        while (!waiting_.empty() && group.size() < kGroupMax) {
+          group.push_back(std::move(waiting_.front()));
+          waiting_.pop_front();
+        }
+      }
+      commit(group);
+    }
+  }
+
+  /// All posts of a group in one transaction; if one of them is refused, each by itself.
+  void commit(const std::vector<PostPtr>& group) {
+    std::vector<std::vector<Record>> records;
+    const Result<> together = append(group, records);
+    if (together) {
+      settle(group, std::move(records));
+    } else if (group.size() == 1) {
+      const std::scoped_lock lock(mutex_);
+      group.front()->outcome = std::unexpected(together.error());
+      changed_.notify_all();
+    } else {
+      for (const PostPtr& post : group) commit({post});
+    }
+  }
+
+  Result<> append(const std::vector<PostPtr>& group, std::vector<std::vector<Record>>& records) {
+    const std::scoped_lock lock(storage_mutex_);
+    bool erased = false;
+    auto written = storage_->transaction([&]() -> Result<> {
+      for (const PostPtr& post : group) {
+        std::vector<Record>& made = records.emplace_back();
+        for (std::size_t i = 0; i < post->drafts.size(); ++i) {
+          const Draft& draft = post->drafts[i];
+          Record record = LOAM_TRY(sign(post->headers[i]));
+          const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
+          LOAM_TRY(storage_->append(record, delta));
+          if (draft.body) LOAM_TRY(storage_->put_body(record.id, *draft.body));
+          erased = erased || delta.erased.has_value();
+          made.push_back(std::move(record));
+        }
+      }
+      return {};
+    });
+    LOAM_TRY(std::move(written));
+    // Committed: that old pages are still in a file is a reason to try again, not to say "failed".
+    if (const auto scrubbed = erased ? storage_->scrub() : Result<>(); !scrubbed)
+      log::warning("ledger", "erased text may still be in the database's log file: {}",
+                   scrubbed.error().message);
+    return {};
+  }
+
+  Result<Record> sign(Header header) {
+    header.net = rules_.net;
+    header.log_key_hash = rules_.log_key_hash;
+    header.author = keys_.author.public_key();
+    const auto author = LOAM_TRY(storage_->author(header.author));
+    header.seq = author ? author->next_seq : 0;
+    header.time_s = record_time_s(header.kind, clock_.wall_ms());
+    return sign_record(header, keys_.author);
+  }
+
+  void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records) {
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      committed_ += records[i].size();
+      group[i]->outcome = std::move(records[i]);
+    }
+    changed_.notify_all();
+  }
+
+  /// The publisher's thread: what is committed is put into tiles, within a second.
+  void publish() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return written_all_ || published_ < committed_; });
+      if (published_ >= committed_) return;
+      if (!hurry_ && !written_all_)
+        changed_.wait_for(lock, kGather, [&] { return hurry_ || written_all_; });
+      lock.unlock();
+      const Result<> done = publish_some();
+      lock.lock();
+      hurry_ = hurry_ && done && published_ < committed_;
+      if (!done) {
+        if (!trouble_)
+          log::error("ledger", "the log cannot be published: {}", done.error().message);
+        trouble_ = done.error();
+        ++failures_;
+        changed_.notify_all();
+        if (written_all_) return;
+        changed_.wait_for(lock, kRetry, [&] { return written_all_; });
+      } else if (trouble_) {
+        log::info("ledger", "the log is published again");
+        trouble_.reset();
+      }
+    }
+  }
+
+  Result<> publish_some() {
+    std::vector<Bytes> entries;
+    {
+      const std::scoped_lock lock(storage_mutex_);
+      entries = LOAM_TRY(storage_->entries(tiles_.size(), kPublishedAtOnceMax));
+    }
+    auto done = tiles_.publish(entries, keys_.log);
+    // What is half written is written again from the last checkpoint.
+    if (!done) tiles_ = LOAM_TRY(TileWriter::open(setup_.folder, key_));
+    LOAM_TRY(std::move(done));
+    LOAM_TRY(keep_head());
+    const std::scoped_lock lock(mutex_);
+    published_ = tiles_.size();
+    changed_.notify_all();
+    return {};
+  }
+
+  /// The newest checkpoint, once more where an old copy of the home does not have it.
+  Result<> keep_head() {
+    const crypto::Checkpoint head{
+        .origin = key_.name, .size = tiles_.size(), .root = tiles_.root()};
+    return env::write_file_atomic(setup_.head_file,
+                                  crypto::sign_note(head.text(), key_.name, keys_.log), 0600);
+  }
+
+  const LogSetup setup_;
+  const LogKeys keys_;
+  const crypto::VerifierKey key_;
+  const LogRules rules_;
+  env::Clock& clock_;
+
+  std::mutex storage_mutex_;
+  std::unique_ptr<Storage> storage_;  // under storage_mutex_
+  TileWriter tiles_;                  // publisher's thread only, once it runs
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // All below under mutex_.
+  std::deque<PostPtr> waiting_;
+  std::uint64_t committed_ = 0;
+  std::uint64_t published_ = 0;
+  std::uint64_t failures_ = 0;  // to publish
+  std::optional<Error> trouble_;
+  bool hurry_ = false;
+  bool closing_ = false;
+  bool written_all_ = false;
+
+  std::jthread writer_, publisher_;
+};
+
+}  // namespace
+
+Result<Header> header_of(const Draft& draft) {
+  Header header;
+  header.kind = draft.kind;
+  header.refs = draft.refs;
+  header.licence = draft.licence;
+  header.consent = draft.consent;
+  header.models = draft.models;
+  header.payload = draft.payload;
+  header.scope = draft.scope;
+  if (draft.body) {
+    if (draft.body->body.size() > kBodyBytesMax)
+      return fail(ErrorCode::kResourceExhausted, format("body: {} bytes, and {} is the most",
+                                                        draft.body->body.size(), kBodyBytesMax));
+    header.body_commitment = commitment(*draft.body);
+    header.body_bucket = size_bucket(draft.body->body.size());
+  }
+  LOAM_TRY(check_header(header));
+  return header;
+}
+
+Result<std::unique_ptr<Log>> Log::open(LogSetup setup, LogKeys keys,
+                                       std::unique_ptr<Storage> storage, env::Clock& clock) {
+  const crypto::PublicKey& log_key = keys.log.public_key();
+  const LogRules rules{setup.net, crypto::sha256(log_key)};
+  auto key = crypto::VerifierKey::of(log_origin(setup.net, log_key), log_key);
+  TileWriter tiles = LOAM_TRY(TileWriter::open(setup.folder, key));
+  LOAM_TRY(guard_head(setup.head_file, setup.folder, tiles, key));
+  const std::uint64_t restored = LOAM_TRY(restore_from_tiles(*storage, setup.folder, tiles, rules));
+  if (restored > 0)
+    log::warning("ledger", "{} records came back from the log's files, without their bodies",
+                 restored);
+  auto out = std::make_unique<LogImpl>(std::move(setup), std::move(keys), std::move(storage),
+                                       std::move(tiles), std::move(key), rules, clock);
+  LOAM_TRY(out->start());
+  return out;
+}
+
+}  // namespace loam::ledger

@@ -1,0 +1,76 @@
+// The node's own log: one writer, append-only, published as tlog-tiles.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "env/clock.h"
+#include "ledger/keys.h"
+#include "ledger/storage.h"
+#include "ledger/tiles.h"
+
+namespace loam::ledger {
+
+/// A record that is still to get its author, sequence number, time and signature.
+struct Draft {
+  Kind kind = Kind::kData;
+  std::vector<RecordId> refs = {};
+  std::string licence = {};
+  std::optional<crypto::Digest> consent = {};
+  std::vector<crypto::Digest> models = {};
+  Bytes payload = {};
+  Scope scope = {};
+  std::optional<SaltedBody> body = {};
+};
+
+/// The header that `draft` will have, but for author, sequence number and time.
+/// @error InvalidArgument  as check_header(). @error ResourceExhausted  a body over 1 MiB.
+Result<Header> header_of(const Draft& draft);
+
+struct LogSetup {
+  env::Path folder;     // of tiles and checkpoint
+  env::Path head_file;  // the highest checkpoint, kept outside the folder. DESIGN.md 8.10
+  NetId net = kPublicNet;
+  std::size_t waiting_max = 4096;  // posts; more are refused
+};
+
+/// Thread-safe. Posts that arrive at the same time share one transaction and its fsync.
+///
+/// A record is *committed* when post() returns: it is on the disk. It is *published* within a
+/// second after: its tiles are written and a signed checkpoint covers it. DESIGN.md 8.5.
+class Log {
+ public:
+  /// Publishes what was committed and not yet published, then starts the threads.
+  /// @error Corrupt  tiles, database and checkpoint do not belong together; nothing is signed.
+  /// @error AlreadyExists  the log is shorter than one that was signed before: an old copy.
+  static Result<std::unique_ptr<Log>> open(LogSetup setup, LogKeys keys,
+                                           std::unique_ptr<Storage> storage, env::Clock& clock);
+  /// Publishes what is committed, and stops.
+  virtual ~Log() = default;
+
+  /// @error InvalidArgument, PermissionDenied, AlreadyExists, NotFound  as apply(); nothing was
+  ///        written. @error ResourceExhausted  too many wait, or the disk is full.
+  virtual Result<Record> post(Draft draft) = 0;
+  /// All of them or none, one behind the other.
+  virtual Result<std::vector<Record>> post_all(std::vector<Draft> drafts) = 0;
+  /// Whether the body of `id` is served. @error NotFound.
+  virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
+
+  virtual Result<std::uint64_t> size() = 0;
+  virtual Result<std::optional<StoredRecord>> find(const RecordId& id) = 0;
+  virtual Result<std::optional<StoredRecord>> at(std::uint64_t index) = 0;
+  virtual Result<std::optional<SaltedBody>> body(const RecordId& id) = 0;
+  virtual Result<std::vector<StoredRecord>> referring_to(const RecordId& id) = 0;
+
+  /// Waits until everything committed so far is published. @error as writing files.
+  virtual Result<> flush() = 0;
+  /// Records under the newest signed checkpoint.
+  virtual std::uint64_t published() = 0;
+  virtual const crypto::VerifierKey& verifier_key() const = 0;
+  virtual const crypto::PublicKey& author() const = 0;
+  /// Of tiles and checkpoint.
+  virtual const env::Path& folder() const = 0;
+};
+
+}  // namespace loam::ledger

@@ -1,0 +1,258 @@
+// The log as a whole: posts become durable, published, provable; damage and old copies are noticed.
+#include "ledger/log.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "crypto/merkle.h"
+#include "env/file.h"
+#include "env/random.h"
+#include "env/thread.h"
+#include "ledger/restore.h"
+#include "ledger/testing/make_record.h"
+
+namespace loam::ledger {
+namespace {
+
+using testing::body_of;
+
+Draft draft_of(std::string_view text) {
+  Draft draft;
+  draft.licence = "CC-BY-4.0";
+  draft.scope = {.train = true};
+  draft.body = body_of(text);
+  return draft;
+}
+
+Draft retraction_of(const RecordId& id) {
+  Draft draft;
+  draft.kind = Kind::kRetraction;
+  draft.refs = {id};
+  draft.payload = encode_retraction(RetractionReason::kAuthor);
+  return draft;
+}
+
+class LogTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(env::make_folder(folder_)); }
+  void TearDown() override {
+    log_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  Result<std::unique_ptr<Log>> try_open() {
+    LogKeys keys = LOAM_TRY(open_keys(folder_ / "keys"));
+    auto storage = LOAM_TRY(open_sqlite_storage(folder_ / "ledger.db"));
+    return Log::open({.folder = folder_ / "log", .head_file = folder_ / "head"}, std::move(keys),
+                     std::move(storage), clock_);
+  }
+  void open() {
+    log_.reset();
+    auto opened = try_open();
+    ASSERT_TRUE(opened) << opened.error().message;
+    log_ = std::move(*opened);
+  }
+  void post(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i)
+      ASSERT_TRUE(log_->post(draft_of(std::to_string(posted_++))));
+    ASSERT_TRUE(log_->flush());
+  }
+  crypto::Checkpoint checkpoint() {
+    return read_checkpoint(log_->folder(), log_->verifier_key()).value();
+  }
+  /// Every record is in the tree of the checkpoint, and every leaf is a record.
+  void expect_provable() {
+    const crypto::Checkpoint head = checkpoint();
+    ASSERT_EQ(head.size, *log_->size());
+    const auto read = tile_reader(log_->folder(), head.size);
+    EXPECT_EQ(*crypto::tree_root(head.size, read), head.root);
+    const auto entries = read_entries(log_->folder(), head.size, 0, head.size);
+    ASSERT_TRUE(entries) << entries.error().message;
+    for (std::uint64_t i = 0; i < head.size; ++i) {
+      EXPECT_EQ(log_->at(i)->value().record.bytes, entries->at(i));
+      const auto proof = crypto::inclusion_proof(i, head.size, read);
+      ASSERT_TRUE(proof);
+      EXPECT_TRUE(crypto::verify_inclusion(crypto::leaf_hash(entries->at(i)), i, head.size, *proof,
+                                           head.root));
+    }
+  }
+
+  env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-log-");
+  env::ManualClock clock_;
+  std::unique_ptr<Log> log_;
+  std::uint64_t posted_ = 0;
+};
+
+TEST_F(LogTest, APostIsDurableThenPublishedAndProvable) {
+  open();
+  const auto record = log_->post(draft_of("Why?"));
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->header.seq, 0U);
+  EXPECT_EQ(record->header.time_s % kHour_s, 0);
+  EXPECT_EQ(log_->body(record->id)->value().body, body_of("Why?").body);
+  ASSERT_TRUE(log_->flush());
+  expect_provable();
+  EXPECT_EQ(verify_record(record->bytes, kPublicNet)->id, record->id);
+}
+
+TEST_F(LogTest, ItGrowsOverTilesAndRestartsAndOldTreesAreInNewOnes) {
+  open();
+  std::vector<crypto::Checkpoint> seen;
+  for (const std::uint64_t more : {1, 200, 55, 1, 300}) {  // 257 and 557: over the edge of a tile
+    post(more);
+    seen.push_back(checkpoint());
+    open();
+  }
+  expect_provable();
+  const crypto::Checkpoint last = checkpoint();
+  const auto read = tile_reader(log_->folder(), last.size);
+  for (const crypto::Checkpoint& old : seen) {
+    const auto proof = crypto::consistency_proof(old.size, last.size, read);
+    ASSERT_TRUE(proof);
+    EXPECT_TRUE(crypto::verify_consistency(old.size, old.root, last.size, last.root, *proof));
+  }
+}
+
+TEST_F(LogTest, ManyWritersShareTheLogAndNothingIsLostOrDoubled) {
+  open();
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> writers;
+    for (int w = 0; w < 8; ++w)
+      writers.push_back(env::start_thread("poster", [&, w](const std::stop_token&) {
+        for (int i = 0; i < 25; ++i)
+          if (!log_->post(draft_of(std::to_string(w * 100 + i)))) ++failed;
+      }));
+  }
+  EXPECT_EQ(failed, 0);
+  ASSERT_TRUE(log_->flush());
+  EXPECT_EQ(*log_->size(), 200U);
+  expect_provable();
+}
+
+TEST_F(LogTest, PostsThatBelongTogetherComeTogetherOrNotAtAll) {
+  open();
+  const auto record = log_->post(draft_of("a"));
+  auto other = draft_of("b");
+  other.licence = "not a licence";
+  EXPECT_FALSE(log_->post_all({draft_of("c"), std::move(other)}));
+  EXPECT_FALSE(log_->post_all(
+      {draft_of("c"), retraction_of(record->id), retraction_of(log_->at(0)->value().record.id), [] {
+         Draft vote;
+         vote.kind = Kind::kVote;
+         vote.refs = {RecordId{}};
+         vote.payload = {0xA0};
+         return vote;
+       }()}));
+  EXPECT_EQ(*log_->size(), 1U);
+  EXPECT_EQ(log_->post_all({draft_of("c"), draft_of("d")})->size(), 2U);
+}
+
+TEST_F(LogTest, ARetractionLeavesNoTraceOfTheText) {
+  open();
+  const auto record = log_->post(draft_of("planted-needle-one"));
+  ASSERT_TRUE(log_->flush());
+  ASSERT_TRUE(log_->post(retraction_of(record->id)));
+  ASSERT_TRUE(log_->flush());
+  EXPECT_FALSE(log_->body(record->id)->has_value());
+  expect_provable();
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder_)) {
+    if (!file.is_regular_file()) continue;
+    const std::string content = *env::read_file(file.path(), 1U << 30);
+    EXPECT_EQ(content.find("planted-needle-one"), std::string::npos) << file.path();
+  }
+}
+
+TEST_F(LogTest, HeadersComeBackFromTheTilesIfTheDatabaseIsLost) {
+  open();
+  post(300);
+  const RecordId id = log_->at(299)->value().record.id;
+  log_.reset();
+  for (const char* name : {"ledger.db", "ledger.db-wal", "ledger.db-shm"})
+    std::filesystem::remove(folder_ / name);
+  open();
+  EXPECT_EQ(*log_->size(), 300U);
+  EXPECT_TRUE(log_->find(id)->has_value());
+  EXPECT_FALSE(log_->body(id)->has_value());
+  post(1);
+  expect_provable();
+}
+
+TEST_F(LogTest, AnOlderCopyOfTheHomeSignsNothing) {
+  open();
+  post(3);
+  log_.reset();
+  std::filesystem::copy(folder_ / "log", folder_ / "old-log",
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::copy(folder_ / "ledger.db", folder_ / "old.db");
+  open();
+  post(2);
+  log_.reset();
+  std::filesystem::remove_all(folder_ / "log");
+  std::filesystem::rename(folder_ / "old-log", folder_ / "log");
+  std::filesystem::rename(folder_ / "old.db", folder_ / "ledger.db");
+  const auto opened = try_open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(LogTest, ADamagedFileOfTheLogIsNamed) {
+  open();
+  post(300);
+  log_.reset();
+  for (const char* name : {"checkpoint", "tile/0/001.p/44", "tile/entries/001.p/44"}) {
+    const env::Path file = folder_ / "log" / name;
+    const std::string content = *env::read_file(file, 1U << 20);
+    std::string damaged = content;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    ASSERT_TRUE(env::write_file_atomic(file, damaged));
+    const auto opened = try_open();
+    ASSERT_FALSE(opened) << name;
+    EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(opened.error().message.find((folder_ / "log").string()), std::string::npos)
+        << opened.error().message;
+    ASSERT_TRUE(env::write_file_atomic(file, content));
+  }
+  open();
+}
+
+TEST_F(LogTest, KeysAreForTheOwnerAloneAndAreNeverReplaced) {
+  open();
+  log_.reset();
+  for (const char* name : {"log.key", "author.key"})
+    EXPECT_EQ(*env::permissions(folder_ / "keys" / name), 0600U);
+  ASSERT_TRUE(env::set_permissions(folder_ / "keys" / "log.key", 0644));
+  EXPECT_EQ(open_keys(folder_ / "keys").error().code, ErrorCode::kPermissionDenied);
+  ASSERT_TRUE(env::set_permissions(folder_ / "keys" / "log.key", 0600));
+  ASSERT_TRUE(env::remove_file(folder_ / "keys" / "author.key"));
+  EXPECT_EQ(open_keys(folder_ / "keys").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(TilePath, HasOneSpelling) {
+  EXPECT_EQ(tile_path(0, 0), "tile/0/000");
+  EXPECT_EQ(tile_path(1, 1234067), "tile/1/x001/x234/067");
+  EXPECT_EQ(tile_path(kEntries, 5, 12), "tile/entries/005.p/12");
+  for (const std::string& path : {tile_path(0, 0), tile_path(1, 1234067),
+                                  tile_path(kEntries, 5, 12), tile_path(7, UINT64_MAX >> 8, 255)}) {
+    const auto name = parse_tile_path(path);
+    ASSERT_TRUE(name) << path;
+    EXPECT_EQ(tile_path(name->level, name->index, name->width), path);
+  }
+  for (const char* bad : {"", "tile/", "tile/0", "tile/0/", "tile/0/0", "tile/0/0000",
+                          "tile/0/x000/000", "tile/8/000", "tile/-1/000", "tile/0/000.p/0",
+                          "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/../000", "tile/00/000",
+                          "tile/0/001/000", "tile/0/99999999999999999999999999999999"})
+    EXPECT_FALSE(parse_tile_path(bad)) << bad;
+}
+
+TEST(Bundle, ReadsBackAndRefusesTheRest) {
+  const std::vector<Bytes> entries = {{}, {1}, Bytes(65'535, 2)};
+  EXPECT_EQ(*decode_bundle(encode_bundle(entries)), entries);
+  EXPECT_FALSE(decode_bundle(Bytes{0}));
+  EXPECT_FALSE(decode_bundle(Bytes{0, 1}));
+  EXPECT_FALSE(decode_bundle(Bytes(2 * (kTileWidth + 1))));
+}
+
+}  // namespace
+}  // namespace loam::ledger

@@ -1,0 +1,26 @@
+// What a log does at its start, before anything is signed: database, tiles and the last checkpoint
+// seen must belong to one history. DESIGN.md 8.5 and 8.10.
+#pragma once
+
+#include "ledger/storage.h"
+#include "ledger/tiles.h"
+
+namespace loam::ledger {
+
+/// Records [first, last) of the log published in `folder`, a tree of `size` leaves.
+/// @error Corrupt  names the file.
+Result<std::vector<Bytes>> read_entries(const env::Path& folder, std::uint64_t size,
+                                        std::uint64_t first, std::uint64_t last);
+
+/// Adds what is under the checkpoint and not in the database: headers come back, bodies do not.
+/// @return how many came back.
+/// @error Corrupt  the database holds another history than the tiles.
+Result<std::uint64_t> restore_from_tiles(Storage& storage, const env::Path& folder,
+                                         const TileWriter& tiles, const LogRules& rules);
+
+/// Compares the log with the highest checkpoint that was kept elsewhere.
+/// @error AlreadyExists  the log in `folder` is an older copy, or another history.
+Result<> guard_head(const env::Path& head_file, const env::Path& folder, const TileWriter& tiles,
+                    const crypto::VerifierKey& key);
+
+}  // namespace loam::ledger

@@ -1,0 +1,183 @@
+// apply() over both twins of Storage: they must agree record by record.
+#include "ledger/state.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "env/random.h"
+#include "ledger/storage.h"
+#include "ledger/testing/make_record.h"
+
+namespace loam::ledger {
+namespace {
+
+using testing::body_of;
+using testing::data_header;
+using testing::key_of;
+using testing::reference_header;
+
+class StorageContract : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (!GetParam()) {
+      storage_ = make_memory_storage();
+      return;
+    }
+    ASSERT_TRUE(env::make_folder(folder_));
+    auto opened = open_sqlite_storage(folder_ / "ledger.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    storage_ = std::move(*opened);
+  }
+  void TearDown() override {
+    storage_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  Result<std::uint64_t> add(const Record& record, const std::optional<SaltedBody>& body = {}) {
+    std::uint64_t index = 0;
+    auto done = storage_->transaction([&]() -> Result<> {
+      const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
+      index = LOAM_TRY(storage_->append(record, delta));
+      if (body) LOAM_TRY(storage_->put_body(record.id, *body));
+      return {};
+    });
+    if (!done) return std::unexpected(done.error());
+    return index;
+  }
+  Record data(const crypto::SigningKey& key, std::uint64_t seq, std::string_view text = "x") {
+    return *sign_record(data_header(key, seq, body_of(text)), key);
+  }
+  Record retraction(const crypto::SigningKey& key, std::uint64_t seq, const RecordId& target) {
+    return *sign_record(reference_header(key, seq, Kind::kRetraction, target,
+                                         encode_retraction(RetractionReason::kAuthor)),
+                        key);
+  }
+  Record key_change(const crypto::SigningKey& key, std::uint64_t seq, const KeyChange& change) {
+    Header header = reference_header(key, seq, Kind::kKey, {}, encode_key_change(change));
+    header.refs.clear();
+    return *sign_record(header, key);
+  }
+
+  env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-storage-");
+  LogRules rules_{.log_key_hash = crypto::sha256(as_bytes("a log's key"))};
+  std::unique_ptr<Storage> storage_;
+  crypto::SigningKey ann_ = key_of(1), bob_ = key_of(2);
+};
+
+TEST_P(StorageContract, RecordsHavePlacesAndAreFound) {
+  const Record first = data(ann_, 0), second = data(bob_, 0, "y");
+  EXPECT_EQ(*add(first, body_of("x")), 0U);
+  EXPECT_EQ(*add(second, body_of("y")), 1U);
+  EXPECT_EQ(*storage_->size(), 2U);
+  EXPECT_EQ(storage_->find(second.id)->value().index, 1U);
+  EXPECT_EQ(storage_->at(0)->value().record.bytes, first.bytes);
+  EXPECT_FALSE(storage_->at(2)->has_value());
+  EXPECT_EQ(storage_->entries(1, 10)->size(), 1U);
+  EXPECT_EQ(storage_->body(first.id)->value().body, body_of("x").body);
+}
+
+TEST_P(StorageContract, ASequenceHasNoGapAndNoNumberTwice) {
+  ASSERT_TRUE(add(data(ann_, 0)));
+  EXPECT_EQ(add(data(ann_, 0, "other")).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(add(data(ann_, 2)).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(add(data(ann_, 1)));
+  EXPECT_EQ(storage_->author(ann_.public_key())->value().next_seq, 2U);
+}
+
+TEST_P(StorageContract, AnotherLogsRecordIsRefused) {
+  Header header = data_header(ann_, 0, body_of("x"));
+  header.log_key_hash[0] ^= 1;
+  EXPECT_EQ(add(*sign_record(header, ann_)).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(*storage_->size(), 0U);
+}
+
+TEST_P(StorageContract, ARetractionErasesTheBodyAndKeepsTheRecord) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  ASSERT_TRUE(add(retraction(ann_, 1, record.id)));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+  EXPECT_TRUE(storage_->find(record.id)->value().retracted);
+  EXPECT_TRUE(storage_->record(record.id)->value().retracted);
+  // Nor does it come back.
+  ASSERT_TRUE(storage_->transaction([&] { return storage_->put_body(record.id, body_of("x")); }));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+}
+
+TEST_P(StorageContract, NobodyRetractsWhatOthersWrote) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  EXPECT_EQ(add(retraction(bob_, 0, record.id)).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_TRUE(storage_->body(record.id)->has_value());
+}
+
+TEST_P(StorageContract, ARetractionCannotBeRetracted) {
+  const Record record = data(ann_, 0), gone = retraction(ann_, 1, record.id);
+  ASSERT_TRUE(add(record));
+  ASSERT_TRUE(add(gone));
+  EXPECT_EQ(add(retraction(ann_, 2, gone.id)).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_P(StorageContract, ASuccessorWritesAndRetractsAndTheOldKeyDoesNot) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  ASSERT_TRUE(add(key_change(ann_, 1, {.successor = bob_.public_key()})));
+  EXPECT_EQ(add(data(ann_, 2)).error().code, ErrorCode::kPermissionDenied);
+  ASSERT_TRUE(add(data(bob_, 0)));
+  ASSERT_TRUE(add(retraction(bob_, 1, record.id)));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+}
+
+TEST_P(StorageContract, ARecoveryKeyRetractsAfterTheKeyWasEnded) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  ASSERT_TRUE(add(key_change(ann_, 1, {.recovery = bob_.public_key()})));
+  ASSERT_TRUE(add(key_change(ann_, 2, {})));
+  EXPECT_FALSE(add(data(ann_, 3)));
+  ASSERT_TRUE(add(retraction(bob_, 0, record.id)));
+}
+
+TEST_P(StorageContract, AKeyInUseCannotBecomeASuccessor) {
+  ASSERT_TRUE(add(data(bob_, 0)));
+  EXPECT_EQ(add(key_change(ann_, 0, {.successor = bob_.public_key()})).error().code,
+            ErrorCode::kAlreadyExists);
+}
+
+TEST_P(StorageContract, WhatRefersToARecordIsListedInOrder) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record));
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    ASSERT_TRUE(add(*sign_record(
+        reference_header(ann_, i, Kind::kVote, record.id, encode_vote(Vote::kUp)), ann_)));
+  const auto found = storage_->referring_to(record.id);
+  ASSERT_EQ(found->size(), 3U);
+  EXPECT_EQ(found->at(2).index, 3U);
+}
+
+TEST_P(StorageContract, AFailedTransactionLeavesNothing) {
+  const Record record = data(ann_, 0);
+  const auto failed = storage_->transaction([&]() -> Result<> {
+    const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
+    LOAM_TRY(storage_->append(record, delta));
+    return fail(ErrorCode::kUnavailable, "no");
+  });
+  EXPECT_FALSE(failed);
+  EXPECT_EQ(*storage_->size(), 0U);
+  EXPECT_FALSE(storage_->author(ann_.public_key())->has_value());
+  EXPECT_TRUE(add(record));
+}
+
+TEST_P(StorageContract, ABodyCanBeBlockedAndShownAgain) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  for (const bool blocked : {true, false}) {
+    ASSERT_TRUE(storage_->transaction([&] { return storage_->set_blocked(record.id, blocked); }));
+    EXPECT_EQ(storage_->find(record.id)->value().blocked, blocked);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Twins, StorageContract, ::testing::Bool(),
+                         [](const auto& twin) { return twin.param ? "Sqlite" : "Memory"; });
+
+}  // namespace
+}  // namespace loam::ledger
