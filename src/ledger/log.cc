@@ -179,27 +179,44 @@ class LogImpl final : public Log {
   Result<> append(const std::vector<PostPtr>& group, std::vector<std::vector<Record>>& records) {
     const std::scoped_lock lock(storage_mutex_);
     bool erased = false;
+    std::uint64_t added = 0;
     auto written = storage_->transaction([&]() -> Result<> {
       for (const PostPtr& post : group) {
         std::vector<Record>& made = records.emplace_back();
         for (std::size_t i = 0; i < post->drafts.size(); ++i) {
           const Draft& draft = post->drafts[i];
+          if (auto posted = LOAM_TRY(posted_before(draft))) {
+            made.push_back(*std::move(posted));
+            continue;
+          }
           Record record = LOAM_TRY(sign(post->headers[i]));
           const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
           LOAM_TRY(storage_->append(record, delta));
           if (draft.body) LOAM_TRY(storage_->put_body(record.id, *draft.body));
+          if (!draft.token.empty()) LOAM_TRY(storage_->put_token(draft.token, record.id));
           erased = erased || delta.erased.has_value();
+          ++added;
           made.push_back(std::move(record));
         }
       }
       return {};
     });
     LOAM_TRY(std::move(written));
+    added_ = added;
     // Committed: that old pages are still in a file is a reason to try again, not to say "failed".
     if (const auto scrubbed = erased ? storage_->scrub() : Result<>(); !scrubbed)
       log::warning("ledger", "erased text may still be in the database's log file: {}",
                    scrubbed.error().message);
     return {};
+  }
+
+  Result<std::optional<Record>> posted_before(const Draft& draft) {
+    if (draft.token.empty()) return std::nullopt;
+    const auto id = LOAM_TRY(storage_->find_token(draft.token));
+    if (!id) return std::nullopt;
+    auto found = LOAM_TRY(storage_->find(*id));
+    if (!found) return std::nullopt;
+    return std::move(found->record);
   }
 
   Result<Record> sign(Header header) {
@@ -214,10 +231,8 @@ class LogImpl final : public Log {
 
   void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records) {
     const std::scoped_lock lock(mutex_);
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      committed_ += records[i].size();
-      group[i]->outcome = std::move(records[i]);
-    }
+    committed_ += added_;
+    for (std::size_t i = 0; i < group.size(); ++i) group[i]->outcome = std::move(records[i]);
     changed_.notify_all();
   }
 
@@ -282,6 +297,7 @@ class LogImpl final : public Log {
   std::mutex storage_mutex_;
   std::unique_ptr<Storage> storage_;  // under storage_mutex_
   TileWriter tiles_;                  // publisher's thread only, once it runs
+  std::uint64_t added_ = 0;           // records of the last group; writer's thread only
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -22,6 +22,9 @@ struct Draft {
   Bytes payload = {};
   Scope scope = {};
   std::optional<SaltedBody> body = {};
+  /// Of the caller: a second post with the same token gives the record of the first one, so that
+  /// whoever does not know whether it was posted may post again. Empty: none.
+  std::string token = {};
 };
 
 /// The header that `draft` will have, but for author, sequence number and time.

@@ -149,6 +149,17 @@ TEST_F(LogTest, PostsThatBelongTogetherComeTogetherOrNotAtAll) {
   EXPECT_EQ(log_->post_all({draft_of("c"), draft_of("d")})->size(), 2U);
 }
 
+TEST_F(LogTest, ATokenMakesOneRecordHoweverOftenItIsPosted) {
+  open();
+  Draft draft = draft_of("a");
+  draft.token = "share-1";
+  const auto first = log_->post(draft), again = log_->post(draft);
+  EXPECT_EQ(first->id, again->id);
+  open();
+  EXPECT_EQ(log_->post(draft)->id, first->id);
+  EXPECT_EQ(*log_->size(), 1U);
+}
+
 TEST_F(LogTest, ARetractionLeavesNoTraceOfTheText) {
   open();
   const auto record = log_->post(draft_of("planted-needle-one"));

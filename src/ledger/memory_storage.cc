@@ -13,6 +13,7 @@ struct Tables {
   std::map<RecordId, std::uint64_t> index;
   std::map<crypto::PublicKey, AuthorState> authors;
   std::map<RecordId, SaltedBody> bodies;
+  std::map<std::string, RecordId> tokens;
   std::set<RecordId> retracted, blocked;
 };
 
@@ -52,6 +53,15 @@ class MemoryStorage final : public Storage {
   Result<> put_body(const RecordId& id, const SaltedBody& body) override {
     if (!tables_.retracted.contains(id)) tables_.bodies[id] = body;
     return {};
+  }
+  Result<> put_token(std::string_view token, const RecordId& id) override {
+    tables_.tokens.emplace(token, id);
+    return {};
+  }
+  Result<std::optional<RecordId>> find_token(std::string_view token) override {
+    const auto found = tables_.tokens.find(std::string(token));
+    if (found == tables_.tokens.end()) return std::nullopt;
+    return found->second;
   }
   Result<> set_blocked(const RecordId& id, bool blocked) override {
     if (blocked)

@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
     body BLOB NOT NULL
   ) STRICT;
   CREATE TABLE retracted (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE tokens (token TEXT PRIMARY KEY, id BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE authors (
     key BLOB PRIMARY KEY,
     next_seq INTEGER NOT NULL,
@@ -110,6 +111,18 @@ class SqliteStorage final : public Storage {
         database_.prepare("INSERT OR REPLACE INTO bodies (id, salt, body) SELECT ?1, ?2, ?3 "
                           "WHERE NOT EXISTS (SELECT 1 FROM retracted WHERE id = ?1)"));
     return insert.bind_blob(0, id.digest).bind_blob(1, body.salt).bind_blob(2, body.body).run();
+  }
+
+  Result<> put_token(std::string_view token, const RecordId& id) override {
+    auto insert = LOAM_TRY(database_.prepare("INSERT INTO tokens (token, id) VALUES (?, ?)"));
+    return insert.bind(0, token).bind_blob(1, id.digest).run();
+  }
+
+  Result<std::optional<RecordId>> find_token(std::string_view token) override {
+    auto row = LOAM_TRY(database_.prepare("SELECT id FROM tokens WHERE token = ?"));
+    row.bind(0, token);
+    if (!LOAM_TRY(row.step())) return std::nullopt;
+    return RecordId{LOAM_TRY(fixed<32>(row.blob(0)))};
   }
 
   Result<> set_blocked(const RecordId& id, bool blocked) override {

@@ -27,6 +27,9 @@ class Storage : public StateReader {
   /// Adds the next record, applies `delta`, and erases what that says. @return its index.
   virtual Result<std::uint64_t> append(const Record& record, const Delta& delta) = 0;
   virtual Result<> put_body(const RecordId& id, const SaltedBody& body) = 0;
+  /// Remembers which record a post with this token became.
+  virtual Result<> put_token(std::string_view token, const RecordId& id) = 0;
+  virtual Result<std::optional<RecordId>> find_token(std::string_view token) = 0;
   virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
   /// Leaves no trace of erased bodies in files of the database that are not rewritten anyway.
   virtual Result<> scrub() = 0;
