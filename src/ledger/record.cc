@@ -281,7 +281,7 @@ Result<Header> decode_header(ByteView bytes) {
       return refuse(format("field {} is missing", static_cast<int>(field)));
   LOAM_TRY(check_header(out));
   // The body's two fields go together, and what is empty is left out.
-  if (encode_header(out).size() != bytes.size())
+  if (!std::ranges::equal(encode_header(out), bytes))
     return refuse("not the one encoding of its fields");
   return out;
 }
