@@ -18,6 +18,10 @@ loam_pkg(tomlplusplus tomlplusplus)
 loam_pkg(edit libedit)
 loam_pkg(re2 re2)
 
+add_library(loam_cld2 INTERFACE)  # has no package file
+target_link_libraries(loam_cld2 INTERFACE cld2)
+add_library(loam::cld2 ALIAS loam_cld2)
+
 find_package(nlohmann_json REQUIRED)
 add_library(loam::json ALIAS nlohmann_json::nlohmann_json)
 find_package(CLI11 REQUIRED)

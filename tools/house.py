@@ -32,6 +32,7 @@ LIBRARIES = [
     (r"CLI/", "CLI11", "cli11"),
     (r"histedit\.h|editline/", "libedit", "edit"),
     (r"re2/", "RE2", "re2"),
+    (r"cld2/", "CLD2", "cld2"),
 ]
 # What no library is: the language's own headers, the system's, and the test frameworks'.
 SYSTEM = re.compile(r"[a-z_]+|c[a-z]+|(sys|linux|netinet|arpa|net)/\w+\.h|gtest/gtest\.h|rapidcheck(/gtest)?\.h"

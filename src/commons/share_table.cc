@@ -1,0 +1,158 @@
+#include "commons/share_table.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace loam::commons {
+namespace {
+
+constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+  CREATE TABLE submissions (
+    id TEXT PRIMARY KEY,
+    state INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    licence TEXT NOT NULL,
+    scope INTEGER NOT NULL,
+    masked INTEGER NOT NULL,
+    made_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,  -- when it is, or was, published
+    record BLOB,
+    -- Only while it is queued:
+    models BLOB,
+    salt BLOB,
+    body BLOB
+  ) STRICT;
+  CREATE INDEX submissions_at ON submissions (state, at_ms);
+  CREATE INDEX submissions_record ON submissions (record);
+)sql"};
+
+constexpr std::int64_t kTrain = 1, kEval = 2;
+constexpr std::string_view kColumns =
+    "SELECT id, state, answer, licence, scope, masked, made_ms, at_ms, record FROM submissions ";
+
+template <std::size_t N>
+std::array<std::uint8_t, N> fixed(ByteView bytes) {
+  std::array<std::uint8_t, N> out{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), N), out.begin());
+  return out;
+}
+
+Submission submission_of(const store::Statement& row) {
+  Submission out;
+  out.id = row.text(0);
+  out.state = static_cast<ShareState>(std::clamp<std::int64_t>(row.integer(1), 0, 2));
+  out.answer = row.text(2);
+  out.licence = row.text(3);
+  out.scope = {.train = (row.integer(4) & kTrain) != 0, .eval = (row.integer(4) & kEval) != 0};
+  out.masked = static_cast<std::uint32_t>(row.integer(5));
+  out.made_ms = row.integer(6);
+  out.publishes_ms = row.integer(7);
+  if (!row.is_null(8)) out.record = ledger::RecordId{fixed<32>(row.blob(8))};
+  return out;
+}
+
+}  // namespace
+
+Result<ShareTable> ShareTable::open(const env::Path& file) {
+  return ShareTable(LOAM_TRY(store::Database::open(file, kMigrations)));
+}
+
+Result<> ShareTable::add(const Queued& queued) {
+  const Submission& s = queued.submission;
+  Bytes models;
+  for (const crypto::Digest& model : queued.models)
+    models.insert(models.end(), model.begin(), model.end());
+  auto insert = LOAM_TRY(database_.prepare(
+      "INSERT INTO submissions (id, state, answer, licence, scope, masked, made_ms, at_ms, models, "
+      "salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert.bind(0, s.id).bind(1, std::int64_t{std::to_underlying(s.state)}).bind(2, s.answer);
+  insert.bind(3, s.licence).bind(4, (s.scope.train ? kTrain : 0) | (s.scope.eval ? kEval : 0));
+  insert.bind(5, std::int64_t{s.masked}).bind(6, s.made_ms).bind(7, s.publishes_ms);
+  insert.bind_blob(8, models).bind_blob(9, queued.body.salt).bind_blob(10, queued.body.body);
+  return insert.run();
+}
+
+Result<> ShareTable::remove(const std::string& id) {
+  auto statement = LOAM_TRY(database_.prepare("DELETE FROM submissions WHERE id = ?"));
+  LOAM_TRY(statement.bind(0, id).run());
+  return database_.truncate_wal();
+}
+
+Result<> ShareTable::set_published(const std::string& id, const ledger::RecordId& record,
+                                   std::int64_t at_ms) {
+  auto update = LOAM_TRY(database_.prepare(
+      "UPDATE submissions SET state = ?, record = ?, at_ms = ?, models = NULL, salt = NULL, "
+      "body = NULL WHERE id = ?"));
+  update.bind(0, std::int64_t{std::to_underlying(ShareState::kPublished)});
+  LOAM_TRY(update.bind_blob(1, record.digest).bind(2, at_ms).bind(3, id).run());
+  return database_.truncate_wal();
+}
+
+Result<> ShareTable::set_due(const std::string& id, std::int64_t due_ms) {
+  auto update = LOAM_TRY(database_.prepare("UPDATE submissions SET at_ms = ? WHERE id = ?"));
+  return update.bind(0, due_ms).bind(1, id).run();
+}
+
+Result<std::string> ShareTable::set_retracted(const ledger::RecordId& record) {
+  std::string answer;
+  {
+    auto row = LOAM_TRY(database_.prepare("SELECT answer FROM submissions WHERE record = ?"));
+    row.bind_blob(0, record.digest);
+    if (LOAM_TRY(row.step())) answer = row.text(0);
+  }
+  auto update = LOAM_TRY(database_.prepare("UPDATE submissions SET state = ? WHERE record = ?"));
+  update.bind(0, std::int64_t{std::to_underlying(ShareState::kRetracted)});
+  LOAM_TRY(update.bind_blob(1, record.digest).run());
+  return answer;
+}
+
+Result<std::optional<Submission>> ShareTable::find(const std::string& id) {
+  auto row = LOAM_TRY(database_.prepare(std::string(kColumns) + "WHERE id = ?"));
+  row.bind(0, id);
+  if (!LOAM_TRY(row.step())) return std::nullopt;
+  return submission_of(row);
+}
+
+Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max) {
+  auto rows =
+      LOAM_TRY(database_.prepare(std::string(kColumns) + "ORDER BY made_ms DESC, id LIMIT ?"));
+  rows.bind(0, static_cast<std::int64_t>(submissions_max));
+  std::vector<Submission> out;
+  while (LOAM_TRY(rows.step())) out.push_back(submission_of(rows));
+  return out;
+}
+
+Result<std::optional<Queued>> ShareTable::queued(const std::string& id) {
+  Queued out;
+  const auto submission = LOAM_TRY(find(id));
+  if (!submission || submission->state != ShareState::kQueued) return std::nullopt;
+  out.submission = *submission;
+  auto row = LOAM_TRY(database_.prepare("SELECT models, salt, body FROM submissions WHERE id = ?"));
+  row.bind(0, id);
+  if (!LOAM_TRY(row.step())) return std::nullopt;
+  const Bytes models = row.blob(0);
+  for (std::size_t at = 0; at + 32 <= models.size(); at += 32)
+    out.models.push_back(fixed<32>(ByteView(models).subspan(at)));
+  out.body.salt = fixed<32>(row.blob(1));
+  out.body.body = row.blob(2);
+  return out;
+}
+
+Result<std::vector<std::string>> ShareTable::due(std::int64_t now_ms) {
+  auto rows = LOAM_TRY(database_.prepare(
+      "SELECT id FROM submissions WHERE state = ? AND at_ms <= ? ORDER BY at_ms, id"));
+  rows.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)}).bind(1, now_ms);
+  std::vector<std::string> out;
+  while (LOAM_TRY(rows.step())) out.push_back(rows.text(0));
+  return out;
+}
+
+Result<std::optional<std::int64_t>> ShareTable::next_due() {
+  auto row = LOAM_TRY(database_.prepare("SELECT MIN(at_ms) FROM submissions WHERE state = ?"));
+  row.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)});
+  if (!LOAM_TRY(row.step()) || row.is_null(0)) return std::nullopt;
+  return row.integer(0);
+}
+
+}  // namespace loam::commons

@@ -1,0 +1,44 @@
+// The cooling-off queue on the disk. Inside this module only.
+#pragma once
+
+#include "commons/sharing.h"
+#include "store/database.h"
+
+namespace loam::commons {
+
+/// A submission with what will be published; the text is there only while it is queued.
+struct Queued {
+  Submission submission;
+  ledger::SaltedBody body;
+  std::vector<crypto::Digest> models;
+};
+
+/// Not thread-safe. Errors as store::Statement.
+class ShareTable {
+ public:
+  static Result<ShareTable> open(const env::Path& file);
+
+  Result<> add(const Queued& queued);
+  /// Nothing of it remains in the file.
+  Result<> remove(const std::string& id);
+  /// The text goes, id and record stay.
+  Result<> set_published(const std::string& id, const ledger::RecordId& record, std::int64_t at_ms);
+  Result<> set_due(const std::string& id, std::int64_t due_ms);
+  /// Marks the submission that became `record`; what the private store calls its answer, or "".
+  Result<std::string> set_retracted(const ledger::RecordId& record);
+
+  Result<std::optional<Submission>> find(const std::string& id);
+  /// Newest first.
+  Result<std::vector<Submission>> list(std::size_t submissions_max);
+  Result<std::optional<Queued>> queued(const std::string& id);
+  /// Ids of what is to be published by `now_ms`, oldest first.
+  Result<std::vector<std::string>> due(std::int64_t now_ms);
+  /// When the next one is due; empty if nothing is queued.
+  Result<std::optional<std::int64_t>> next_due();
+
+ private:
+  explicit ShareTable(store::Database database) : database_(std::move(database)) {}
+  store::Database database_;
+};
+
+}  // namespace loam::commons

@@ -1,0 +1,300 @@
+#include "commons/sharing.h"
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "commons/language.h"
+#include "commons/licence.h"
+#include "commons/share_table.h"
+#include "env/random.h"
+#include "env/thread.h"
+
+namespace loam::commons {
+namespace {
+
+/// How long the thread sleeps at most: clocks may be set while it does.
+constexpr std::chrono::seconds kLook{30};
+/// A publication that failed is tried again after this.
+constexpr std::int64_t kRetryMs = 30'000;
+
+std::unexpected<Error> not_found(std::string_view id) {
+  return fail(ErrorCode::kNotFound, format("submission {}: there is none", id), "loam share ls");
+}
+
+ledger::SaltedBody salted(Bytes body) {
+  ledger::SaltedBody out{{}, std::move(body)};
+  env::random_bytes(out.salt);
+  return out;
+}
+
+/// The conversation as it may be public, and what was masked in it.
+Preview masked(const ledger::Conversation& conversation) {
+  Preview out;
+  out.conversation = conversation;
+  std::string whole;
+  for (std::size_t i = 0; i < out.conversation.messages.size(); ++i) {
+    std::string& content = out.conversation.messages[i].content;
+    Redacted redacted = redact(content);
+    for (const Mask& mask : redacted.masks)
+      out.masked.push_back({i, mask.finding, content.substr(mask.begin, mask.end - mask.begin)});
+    content = std::move(redacted.text);
+    whole += content;
+    whole += '\n';
+  }
+  out.conversation.language = language_of(whole);
+  out.conversation.masked += static_cast<std::uint32_t>(out.masked.size());
+  // Token ids would say what the masks hide. DESIGN.md 8.3.
+  if (out.conversation.masked > 0) out.conversation.replay = {};
+  return out;
+}
+
+ledger::Draft draft_of(const ledger::SaltedBody& body, const std::vector<crypto::Digest>& models,
+                       std::string licence, ledger::Scope scope) {
+  ledger::Draft draft;
+  draft.licence = std::move(licence);
+  draft.consent = consent_id();
+  draft.models = models;
+  draft.scope = scope;
+  draft.body = body;
+  return draft;
+}
+
+class SharingImpl final : public Sharing {
+ public:
+  SharingImpl(ShareTable table, ledger::Log& log, env::Clock& clock, SharingOptions options)
+      : log_(log), clock_(clock), options_(options), table_(std::move(table)) {
+    options_.batch_s = std::max<std::int64_t>(options_.batch_s, 1);
+    options_.cooling_s = std::max<std::int64_t>(options_.cooling_s, 0);
+    thread_ = env::start_thread("sharing", [this](const std::stop_token&) { run(); });
+  }
+  ~SharingImpl() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  Result<Preview> preview(const ShareRequest& request) override {
+    LOAM_TRY(check_licence(request.licence));
+    if (!request.scope.train && !request.scope.eval)
+      return fail(ErrorCode::kInvalidArgument, "share: no scope was given",
+                  "use train, eval, or both");
+    Preview out = masked(request.conversation);
+    const Bytes body = ledger::encode_conversation(out.conversation);
+    LOAM_TRY(ledger::parse_conversation(body));  // what we post must be what others accept
+    out.header = LOAM_TRY(
+        ledger::header_of(draft_of(salted(body), request.models, request.licence, request.scope)));
+    out.header.author = log_.author();
+    return out;
+  }
+
+  Result<Submission> share(const ShareRequest& request, When when) override {
+    const Preview shown = LOAM_TRY(preview(request));
+    Queued queued;
+    Submission& submission = queued.submission;
+    submission.id = env::random_id("share-");
+    submission.answer = request.answer;
+    submission.licence = request.licence;
+    submission.scope = request.scope;
+    submission.masked = shown.conversation.masked;
+    submission.made_ms = clock_.wall_ms();
+    submission.publishes_ms = when == When::kNow ? submission.made_ms : due_ms(submission.made_ms);
+    queued.body = salted(ledger::encode_conversation(shown.conversation));
+    queued.models = request.models;
+    const std::scoped_lock lock(mutex_);
+    LOAM_TRY(table_.add(queued));
+    if (when == When::kNow) return publish(submission.id);
+    changed_.notify_all();
+    return submission;
+  }
+
+  Result<Submission> hurry(const std::string& id) override {
+    const std::scoped_lock lock(mutex_);
+    if (!LOAM_TRY(table_.queued(id))) return not_found(id);
+    return publish(id);
+  }
+
+  Result<> cancel(const std::string& id) override {
+    const std::scoped_lock lock(mutex_);
+    const auto found = LOAM_TRY(table_.find(id));
+    if (!found) return not_found(id);
+    if (found->state != ShareState::kQueued)
+      return fail(ErrorCode::kAlreadyExists,
+                  format("submission {}: it is {}", id, state_name(found->state)),
+                  found->record ? format("loam retract {}", to_text(*found->record)) : "");
+    return table_.remove(id);
+  }
+
+  Result<std::vector<Submission>> list(std::size_t submissions_max) override {
+    const std::scoped_lock lock(mutex_);
+    return table_.list(submissions_max);
+  }
+
+  Result<ledger::Conversation> queued(const std::string& id) override {
+    const std::scoped_lock lock(mutex_);
+    const auto found = LOAM_TRY(table_.queued(id));
+    if (!found) return not_found(id);
+    return ledger::parse_conversation(found->body.body);
+  }
+
+  Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) override {
+    const auto target = LOAM_TRY(find_record(id));
+    if (target.record.header.kind != ledger::Kind::kData &&
+        target.record.header.kind != ledger::Kind::kEdit)
+      return fail(ErrorCode::kInvalidArgument,
+                  format("rate {}: it is a {}, and no answer", to_text(id),
+                         kind_name(target.record.header.kind)));
+    if (target.retracted)
+      return fail(ErrorCode::kNotFound, format("rate {}: it was retracted", to_text(id)));
+    ledger::Draft draft;
+    draft.kind = ledger::Kind::kVote;
+    draft.refs = {id};
+    draft.payload = ledger::encode_vote(vote);
+    return log_.post(std::move(draft));
+  }
+
+  Result<ledger::Record> edit(const ledger::RecordId& id, std::string_view answer) override {
+    const auto target = LOAM_TRY(find_record(id));
+    const auto body = LOAM_TRY(log_.body(id));
+    if (!body)
+      return fail(ErrorCode::kNotFound, format("edit {}: its text is not here", to_text(id)));
+    ledger::Conversation conversation = LOAM_TRY(ledger::parse_conversation(body->body));
+    if (conversation.messages.back().role != "assistant")
+      return fail(ErrorCode::kInvalidArgument,
+                  format("edit {}: it does not end in an answer", to_text(id)));
+    conversation.messages.back().content = std::string(answer);
+    conversation.messages.back().origin = ledger::Origin::kMixed;
+    conversation.replay = {};
+    const Preview shown = masked(conversation);
+    const Bytes encoded = ledger::encode_conversation(shown.conversation);
+    LOAM_TRY(ledger::parse_conversation(encoded));
+    const ledger::Header& header = target.record.header;
+    ledger::Draft draft = draft_of(salted(encoded), header.models, header.licence, header.scope);
+    draft.kind = ledger::Kind::kEdit;
+    draft.refs = {id};
+    return log_.post(std::move(draft));
+  }
+
+  Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason) override {
+    const auto target = LOAM_TRY(find_record(id));
+    if (target.retracted)
+      return fail(ErrorCode::kAlreadyExists,
+                  format("retract {}: it was retracted before", to_text(id)));
+    Retracted out;
+    out.records.push_back(id);
+    // Edits of edits hold its text too, so the list grows while it is walked.
+    for (std::size_t i = 0; i < out.records.size(); ++i)
+      for (const ledger::StoredRecord& other : LOAM_TRY(log_.referring_to(out.records[i]))) {
+        const ledger::Header& header = other.record.header;
+        const bool follows =
+            header.kind == ledger::Kind::kEdit || header.kind == ledger::Kind::kVote;
+        if (follows && !other.retracted && header.author == log_.author())
+          out.records.push_back(other.record.id);
+      }
+    std::vector<ledger::Draft> drafts;
+    for (const ledger::RecordId& record : out.records) {
+      ledger::Draft draft;
+      draft.kind = ledger::Kind::kRetraction;
+      draft.refs = {record};
+      draft.payload = ledger::encode_retraction(reason);
+      drafts.push_back(std::move(draft));
+    }
+    LOAM_TRY(log_.post_all(std::move(drafts)));
+    const std::scoped_lock lock(mutex_);
+    out.answer = LOAM_TRY(table_.set_retracted(id));
+    return out;
+  }
+
+  Result<std::size_t> publish_due() override {
+    const std::scoped_lock lock(mutex_);
+    std::size_t published = 0;
+    for (const std::string& id : LOAM_TRY(table_.due(clock_.wall_ms()))) {
+      const auto done = publish(id);
+      if (done) {
+        ++published;
+        continue;
+      }
+      log::warning("commons", "submission {} could not be published: {}", id, done.error().message);
+      LOAM_TRY(table_.set_due(id, clock_.wall_ms() + kRetryMs));
+    }
+    return published;
+  }
+
+ private:
+  std::int64_t due_ms(std::int64_t made_ms) const {
+    const std::int64_t batch_ms = options_.batch_s * 1000;
+    const std::int64_t cooled_ms = made_ms + options_.cooling_s * 1000;
+    return (cooled_ms + batch_ms - 1) / batch_ms * batch_ms;
+  }
+
+  Result<ledger::StoredRecord> find_record(const ledger::RecordId& id) {
+    auto found = LOAM_TRY(log_.find(id));
+    if (!found)
+      return fail(ErrorCode::kNotFound,
+                  format("record {}: it is not in this node's log", to_text(id)));
+    return *std::move(found);
+  }
+
+  /// Under mutex_. The token makes a repetition after a crash harmless.
+  Result<Submission> publish(const std::string& id) {
+    const auto queued = LOAM_TRY(table_.queued(id));
+    if (!queued) return not_found(id);
+    Submission out = queued->submission;
+    ledger::Draft draft = draft_of(queued->body, queued->models, out.licence, out.scope);
+    draft.token = id;
+    const ledger::Record record = LOAM_TRY(log_.post(std::move(draft)));
+    out.state = ShareState::kPublished;
+    out.record = record.id;
+    out.publishes_ms = clock_.wall_ms();
+    LOAM_TRY(table_.set_published(id, record.id, out.publishes_ms));
+    return out;
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      const auto next = table_.next_due();
+      if (next && *next && **next <= clock_.wall_ms()) {
+        lock.unlock();
+        const auto done = publish_due();
+        lock.lock();
+        if (done) continue;
+        log::error("commons", "the queue of submissions: {}", done.error().message);
+      }
+      const std::int64_t wait_ms =
+          next && *next ? std::max<std::int64_t>(1, **next - clock_.wall_ms()) : 60'000;
+      changed_.wait_for(
+          lock, std::min<std::chrono::milliseconds>(kLook, std::chrono::milliseconds(wait_ms)));
+    }
+  }
+
+  ledger::Log& log_;
+  env::Clock& clock_;
+  SharingOptions options_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  ShareTable table_;       // under mutex_
+  bool stopping_ = false;  // under mutex_
+  std::jthread thread_;
+};
+
+}  // namespace
+
+std::string_view state_name(ShareState state) {
+  constexpr std::array<std::string_view, 3> kNames = {"queued", "published", "retracted"};
+  return kNames.at(std::to_underlying(state));
+}
+
+Result<std::unique_ptr<Sharing>> Sharing::open(const env::Path& database, ledger::Log& log,
+                                               env::Clock& clock, SharingOptions options) {
+  ShareTable table = LOAM_TRY(ShareTable::open(database));
+  return std::make_unique<SharingImpl>(std::move(table), log, clock, options);
+}
+
+}  // namespace loam::commons

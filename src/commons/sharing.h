@@ -1,0 +1,100 @@
+// Sharing: from a private answer, through redaction and a time to think, to a record in the log.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commons/redaction.h"
+#include "env/clock.h"
+#include "env/disk.h"
+#include "ledger/log.h"
+
+namespace loam::commons {
+
+/// What somebody wants to share.
+struct ShareRequest {
+  ledger::Conversation conversation;  // as it was; masked here, its language told here
+  std::vector<crypto::Digest> models;
+  std::string licence;
+  ledger::Scope scope;
+  std::string answer;  // what the private store calls it
+};
+
+/// What will stand in the log, before anything is signed. Author, sequence number, time and
+/// signature are made when it is published. DESIGN.md 8.1.
+struct Preview {
+  ledger::Header header;
+  ledger::Conversation conversation;  // after redaction
+  struct Place {
+    std::size_t message = 0;  // of the conversation
+    Finding finding{};
+    std::string original;  // what was masked; for the owner's eyes
+  };
+  std::vector<Place> masked;
+};
+
+enum class ShareState : std::uint8_t { kQueued, kPublished, kRetracted };
+std::string_view state_name(ShareState state);
+
+struct Submission {
+  std::string id;  // of this node: "share-..."
+  ShareState state = ShareState::kQueued;
+  std::string answer;
+  std::string licence;
+  ledger::Scope scope;
+  std::uint32_t masked = 0;
+  std::int64_t made_ms = 0;
+  std::int64_t publishes_ms = 0;  // or when it was published
+  std::optional<ledger::RecordId> record = {};
+};
+
+struct SharingOptions {
+  std::int64_t cooling_s = 600;  // in which it can be taken back without a trace
+  std::int64_t batch_s = 3600;  // published at whole multiples, so that times tell less; 1: at once
+};
+
+enum class When { kAfterCooling, kNow };
+
+/// Thread-safe. What is queued survives a restart, and becomes one record however often the node
+/// dies while publishing it.
+class Sharing {
+ public:
+  /// `log` and `clock` must outlive this.
+  static Result<std::unique_ptr<Sharing>> open(const env::Path& database, ledger::Log& log,
+                                               env::Clock& clock, SharingOptions options);
+  virtual ~Sharing() = default;
+
+  /// @error InvalidArgument  licence, scope or shape. @error ResourceExhausted  too long.
+  virtual Result<Preview> preview(const ShareRequest& request) = 0;
+  /// @error as preview(), and as Log::post() for When::kNow.
+  virtual Result<Submission> share(const ShareRequest& request, When when) = 0;
+  /// Publishes a queued one at once. @error NotFound.
+  virtual Result<Submission> hurry(const std::string& id) = 0;
+  /// Takes back what is queued; nothing of it remains. @error NotFound; AlreadyExists: published.
+  virtual Result<> cancel(const std::string& id) = 0;
+  virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
+  /// Of a queued one: what will be published. @error NotFound.
+  virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
+
+  /// The owner's newest vote counts. @error NotFound  no such record here.
+  virtual Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) = 0;
+  /// A record with `answer` in place of the last message, under the licence of the edited one.
+  /// @error NotFound  no such record, or its body is gone.
+  virtual Result<ledger::Record> edit(const ledger::RecordId& id, std::string_view answer) = 0;
+
+  struct Retracted {
+    std::vector<ledger::RecordId> records;  // it, and own edits of it and votes on it
+    std::string answer;                     // what the private store calls it; may be empty
+  };
+  /// Erases body and salt, of own edits too, and says so in the log.
+  /// @error NotFound; PermissionDenied: somebody else's; AlreadyExists: it was retracted before.
+  virtual Result<Retracted> retract(const ledger::RecordId& id,
+                                    ledger::RetractionReason reason) = 0;
+
+  /// Publishes what is due; called by the sharing's own thread. For tests with a manual clock.
+  virtual Result<std::size_t> publish_due() = 0;
+};
+
+}  // namespace loam::commons

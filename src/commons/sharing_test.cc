@@ -1,0 +1,208 @@
+// From an answer to a record: redaction, the queue, a crash at the worst moment, erasure.
+#include "commons/sharing.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "commons/licence.h"
+#include "env/file.h"
+#include "env/random.h"
+
+namespace loam::commons {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+/// Stands still; read by the sharing's thread too.
+class StillClock final : public env::Clock {
+ public:
+  std::int64_t wall_ms() override { return now_ms_; }
+  std::int64_t steady_ms() override { return now_ms_; }
+  void advance_ms(std::int64_t by) { now_ms_ += by; }
+
+ private:
+  std::atomic<std::int64_t> now_ms_ = 1'700'000'000'000;
+};
+
+class SharingTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(env::make_folder(folder_));
+    open();
+  }
+  void TearDown() override {
+    sharing_.reset();
+    log_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void open() {
+    sharing_.reset();
+    log_.reset();
+    log_ =
+        std::move(*ledger::Log::open({.folder = folder_ / "log", .head_file = folder_ / "head"},
+                                     *ledger::open_keys(folder_ / "keys"),
+                                     *ledger::open_sqlite_storage(folder_ / "ledger.db"), clock_));
+    sharing_ = std::move(*Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
+  }
+  static ShareRequest request(std::string question = "Why is the sky blue?") {
+    ShareRequest out;
+    out.conversation.messages = {
+        {"user", std::move(question), ledger::Origin::kHuman},
+        {"assistant", "Because air scatters blue light more than red.", ledger::Origin::kModel}};
+    out.conversation.model_name = "tiny";
+    out.conversation.replay = codec::Object{{"output_tokens", codec::Array{1, 2, 3}}};
+    out.models = {crypto::sha256(as_bytes("tiny"))};
+    out.licence = "CC-BY-4.0";
+    out.scope = {.train = true, .eval = true};
+    out.answer = "chatcmpl-1";
+    return out;
+  }
+  bool home_holds(std::string_view text) {
+    EXPECT_TRUE(log_->flush());
+    for (const auto& file : std::filesystem::recursive_directory_iterator(folder_))
+      if (file.is_regular_file() &&
+          env::read_file(file.path(), 1U << 30)->find(text) != std::string::npos)
+        return true;
+    return false;
+  }
+
+  env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-sharing-");
+  StillClock clock_;
+  std::unique_ptr<ledger::Log> log_;
+  std::unique_ptr<Sharing> sharing_;
+};
+
+TEST_F(SharingTest, APreviewIsWhatIsPublishedAndSignsNothing) {
+  const auto preview = sharing_->preview(request("Mail ann@example.org: why is the sky blue?"));
+  ASSERT_TRUE(preview) << preview.error().message;
+  EXPECT_EQ(preview->conversation.messages[0].content, "Mail [email]: why is the sky blue?");
+  ASSERT_EQ(preview->masked.size(), 1U);
+  EXPECT_EQ(preview->masked[0].original, "ann@example.org");
+  EXPECT_TRUE(preview->conversation.replay.is_null());  // its tokens would tell
+  EXPECT_EQ(preview->header.consent, consent_id());
+  EXPECT_EQ(*log_->size(), 0U);
+  const auto shared =
+      sharing_->share(request("Mail ann@example.org: why is the sky blue?"), When::kNow);
+  ASSERT_TRUE(shared) << shared.error().message;
+  const auto body = log_->body(*shared->record);
+  EXPECT_EQ(*ledger::parse_conversation((*body)->body), preview->conversation);
+  EXPECT_FALSE(home_holds("ann@example.org"));
+}
+
+TEST_F(SharingTest, WhatWasNotMaskedCanBeReplayed) {
+  const auto shared = sharing_->share(request(), When::kNow);
+  const auto body = ledger::parse_conversation((*log_->body(*shared->record))->body);
+  EXPECT_FALSE(body->replay.is_null());
+  EXPECT_EQ(body->language, "en");
+}
+
+TEST_F(SharingTest, IsPublishedAtTheFirstFullHourAfterTheTimeToThink) {
+  const auto queued = sharing_->share(request(), When::kAfterCooling);
+  ASSERT_TRUE(queued);
+  EXPECT_EQ(queued->publishes_ms % kHourMs, 0);
+  EXPECT_GE(queued->publishes_ms, clock_.wall_ms() + 600'000);
+  EXPECT_LT(queued->publishes_ms, clock_.wall_ms() + 600'000 + kHourMs);
+  clock_.advance_ms(queued->publishes_ms - clock_.wall_ms() - 1);
+  EXPECT_EQ(*sharing_->publish_due(), 0U);
+  open();  // a restart forgets nothing
+  clock_.advance_ms(1);
+  ASSERT_TRUE(sharing_->publish_due());
+  EXPECT_EQ(*log_->size(), 1U);
+  EXPECT_EQ(sharing_->list(10)->at(0).state, ShareState::kPublished);
+}
+
+TEST_F(SharingTest, ACancelledOneLeavesNoTrace) {
+  const auto queued =
+      sharing_->share(request("a planted-needle-two question"), When::kAfterCooling);
+  EXPECT_TRUE(home_holds("planted-needle-two"));
+  ASSERT_TRUE(sharing_->cancel(queued->id));
+  EXPECT_FALSE(home_holds("planted-needle-two"));
+  EXPECT_FALSE(home_holds(queued->id));
+  EXPECT_EQ(sharing_->cancel(queued->id).error().code, ErrorCode::kNotFound);
+  clock_.advance_ms(10 * kHourMs);
+  EXPECT_EQ(*sharing_->publish_due(), 0U);
+}
+
+TEST_F(SharingTest, WhatIsPublishedCannotBeCancelled) {
+  const auto shared = sharing_->share(request(), When::kNow);
+  EXPECT_EQ(sharing_->cancel(shared->id).error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(SharingTest, ACrashBetweenLogAndQueueMakesNoSecondRecord) {
+  const auto queued = sharing_->share(request(), When::kAfterCooling);
+  std::filesystem::copy(folder_ / "sharing.db", folder_ / "before.db");
+  for (const char* name : {"-wal", "-shm"})
+    if (env::is_plain_file(folder_ / ("sharing.db" + std::string(name))))
+      std::filesystem::copy(folder_ / ("sharing.db" + std::string(name)),
+                            folder_ / ("before.db" + std::string(name)));
+  ASSERT_TRUE(sharing_->hurry(queued->id));
+  sharing_.reset();
+  // As if the queue had not heard of it: the log has the record, the queue still wants to post it.
+  for (const char* name : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(folder_ / ("sharing.db" + std::string(name)));
+    if (env::is_plain_file(folder_ / ("before.db" + std::string(name))))
+      std::filesystem::rename(folder_ / ("before.db" + std::string(name)),
+                              folder_ / ("sharing.db" + std::string(name)));
+  }
+  open();
+  ASSERT_TRUE(sharing_->hurry(queued->id));
+  EXPECT_EQ(*log_->size(), 1U);
+}
+
+TEST_F(SharingTest, ARatingAndAnEditReferToTheAnswerAndSayWhoWroteIt) {
+  const auto shared = sharing_->share(request(), When::kNow);
+  const auto vote = sharing_->rate(*shared->record, ledger::Vote::kUp);
+  ASSERT_TRUE(vote) << vote.error().message;
+  EXPECT_EQ(vote->header.refs.front(), *shared->record);
+  const auto edit =
+      sharing_->edit(*shared->record, "Air scatters blue light. Ask bob@example.com.");
+  ASSERT_TRUE(edit) << edit.error().message;
+  const auto body = ledger::parse_conversation((*log_->body(edit->id))->body);
+  EXPECT_EQ(body->messages.back().content, "Air scatters blue light. Ask [email].");
+  EXPECT_EQ(body->messages.back().origin, ledger::Origin::kMixed);
+  EXPECT_TRUE(body->replay.is_null());
+  EXPECT_EQ(edit->header.licence, "CC-BY-4.0");
+  EXPECT_EQ(sharing_->rate(vote->id, ledger::Vote::kUp).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(sharing_->rate({}, ledger::Vote::kUp).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
+  const auto shared = sharing_->share(request("a planted-needle-three question"), When::kNow);
+  const auto edit = sharing_->edit(*shared->record, "An answer with planted-needle-four.");
+  const auto second = sharing_->edit(edit->id, "Another with planted-needle-five.");
+  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_TRUE(sharing_->rate(edit->id, ledger::Vote::kDown));
+  const auto gone = sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor);
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(gone->records.size(), 4U);
+  EXPECT_EQ(gone->answer, "chatcmpl-1");
+  for (const char* needle : {"planted-needle-three", "planted-needle-four", "planted-needle-five"})
+    EXPECT_FALSE(home_holds(needle)) << needle;
+  EXPECT_EQ(sharing_->list(10)->at(0).state, ShareState::kRetracted);
+  EXPECT_EQ(sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor).error().code,
+            ErrorCode::kAlreadyExists);
+  EXPECT_FALSE(sharing_->edit(*shared->record, "x"));
+  EXPECT_FALSE(sharing_->rate(*shared->record, ledger::Vote::kUp));
+}
+
+TEST_F(SharingTest, RefusesOtherLicencesNoScopeAndWhatIsTooLong) {
+  auto other = request();
+  other.licence = "CC-BY-NC-4.0";
+  EXPECT_EQ(sharing_->preview(other).error().code, ErrorCode::kInvalidArgument);
+  auto none = request();
+  none.scope = {};
+  EXPECT_FALSE(sharing_->share(none, When::kNow));
+  EXPECT_FALSE(sharing_->share(request(std::string(ledger::kBodyBytesMax, 'x')), When::kNow));
+  EXPECT_EQ(*log_->size(), 0U);
+  EXPECT_TRUE(sharing_->list(10)->empty());
+}
+
+TEST(Licences, OnlyThoseThatAllowItAreForTraining) {
+  EXPECT_TRUE(allows_training_on_outputs("Apache-2.0"));
+  EXPECT_FALSE(allows_training_on_outputs("llama3.2"));
+  EXPECT_FALSE(allows_training_on_outputs(""));
+}
+
+}  // namespace
+}  // namespace loam::commons
