@@ -11,6 +11,7 @@
 #include "env/thread.h"
 #include "ledger/restore.h"
 #include "ledger/testing/make_record.h"
+#include "ledger/verify.h"
 
 namespace loam::ledger {
 namespace {
@@ -238,6 +239,64 @@ TEST_F(LogTest, KeysAreForTheOwnerAloneAndAreNeverReplaced) {
   ASSERT_TRUE(env::set_permissions(folder_ / "keys" / "log.key", 0600));
   ASSERT_TRUE(env::remove_file(folder_ / "keys" / "author.key"));
   EXPECT_EQ(open_keys(folder_ / "keys").error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(LogTest, EveryChangedByteOfTheLogIsFoundAndNamed) {
+  open();
+  post(260);
+  const crypto::VerifierKey key = log_->verifier_key();
+  const RecordId retracted = log_->at(3)->value().record.id;
+  ASSERT_TRUE(log_->post(retraction_of(retracted)));
+  ASSERT_TRUE(log_->flush());
+  log_.reset();
+  const auto storage = open_sqlite_storage(folder_ / "ledger.db");
+  const auto verify = [&] {
+    return verify_log(folder_ / "log", key, kPublicNet, storage->get(),
+                      [](std::uint64_t, std::uint64_t) { return true; });
+  };
+  const auto good = verify();
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_TRUE(good->faults.empty()) << good->faults.front();
+  EXPECT_EQ(good->records, 261U);
+  EXPECT_EQ(good->bodies, 259U);
+  EXPECT_EQ(good->erased, 1U);
+  for (const auto& found : std::filesystem::recursive_directory_iterator(folder_ / "log")) {
+    if (!found.is_regular_file()) continue;
+    const std::string content = *env::read_file(found.path(), 1U << 20);
+    for (std::size_t part = 0; part < 5; ++part) {
+      std::string changed = content;
+      const std::size_t at = (content.size() - 1) * part / 4;
+      changed[at] = static_cast<char>(changed[at] ^ 4);
+      ASSERT_TRUE(env::write_file_atomic(found.path(), changed));
+      const auto bad = verify();
+      EXPECT_TRUE(!bad || !bad->faults.empty()) << found.path() << " byte " << at;
+    }
+    ASSERT_TRUE(env::write_file_atomic(found.path(), content));
+  }
+}
+
+TEST_F(LogTest, AnExportIsTheLogWithTheBodiesThatMayBeServed) {
+  open();
+  post(3);
+  const RecordId gone = log_->at(0)->value().record.id, kept = log_->at(1)->value().record.id,
+                 blocked = log_->at(2)->value().record.id;
+  const crypto::VerifierKey key = log_->verifier_key();
+  const env::Path target = folder_ / "export";
+  const auto storage = open_sqlite_storage(folder_ / "ledger.db");
+  ASSERT_TRUE(export_log(log_->folder(), key, **storage, target));
+  EXPECT_TRUE(env::is_plain_file(target / "body" / to_text(gone)));
+  ASSERT_TRUE(log_->post(retraction_of(gone)));
+  ASSERT_TRUE(log_->set_blocked(blocked, true));
+  ASSERT_TRUE(log_->flush());
+  ASSERT_TRUE(export_log(log_->folder(), key, **storage, target));
+  EXPECT_FALSE(env::is_plain_file(target / "body" / to_text(gone)));
+  EXPECT_FALSE(env::is_plain_file(target / "body" / to_text(blocked)));
+  EXPECT_TRUE(env::is_plain_file(target / "body" / to_text(kept)));
+  const auto verified = verify_log(target, key, kPublicNet, nullptr,
+                                   [](std::uint64_t, std::uint64_t) { return true; });
+  ASSERT_TRUE(verified) << verified.error().message;
+  EXPECT_TRUE(verified->faults.empty()) << verified->faults.front();
+  EXPECT_EQ(*export_log(log_->folder(), key, **storage, target), 0U);  // nothing new
 }
 
 TEST(TilePath, HasOneSpelling) {

@@ -1,0 +1,41 @@
+// Checking a whole log, as a stranger would, and the database beside it.
+#pragma once
+
+#include <functional>
+
+#include "ledger/storage.h"
+#include "ledger/tiles.h"
+
+namespace loam::ledger {
+
+struct Verified {
+  crypto::Checkpoint checkpoint;
+  std::uint64_t records = 0;  // looked at
+  std::uint64_t bodies = 0;   // whose commitment was checked
+  std::uint64_t erased = 0;   // retracted
+  /// What is wrong, each naming its file or record; empty: all is well.
+  std::vector<std::string> faults;
+};
+
+/// Told how far it is, in records; false ends it with Cancelled.
+using OnVerified = std::function<bool(std::uint64_t done, std::uint64_t of)>;
+
+/// Reads every byte under the checkpoint in `folder`: its signature by `key`, every tile and
+/// bundle, the root, every record's encoding, signature, network and sequence number, and what each
+/// does to the state. With `storage`: that it holds the same records, and that every body fits its
+/// header. Faults are collected, at most 100; only what keeps it from looking at all is an error.
+/// @error Corrupt  the checkpoint. @error Cancelled.
+Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& key,
+                            const NetId& net, Storage* storage, const OnVerified& on_verified);
+
+/// Writes a copy that any web server can serve as /log/: checkpoint, tiles, bundles, and bodies as
+/// `body/ID`, but those that were retracted or blocked. What `target` holds of them already is
+/// kept; what may not be there any more is removed.
+/// @return how many files were written.
+Result<std::uint64_t> export_log(const env::Path& folder, const crypto::VerifierKey& key,
+                                 Storage& storage, const env::Path& target);
+
+/// A body with its salt as it is served: {"salt": base64, "body": base64}.
+std::string body_json(const SaltedBody& body);
+
+}  // namespace loam::ledger
