@@ -144,6 +144,8 @@ ApiResult<pool::Caller> check_caller(const http::Request& request, const AccessR
   }
   if (need == Need::kInfer && !caller->scopes.infer)
     return refuse(not_allowed("missing_scope", "this API key lacks the scope infer"));
+  if (need == Need::kPublish && !caller->scopes.publish)
+    return refuse(not_allowed("missing_scope", "this API key lacks the scope publish"));
   if (need == Need::kAdmin && !caller->scopes.admin)
     return refuse(
         not_allowed("missing_scope", "this API key lacks the scope admin; use the owner's token"));

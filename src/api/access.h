@@ -17,6 +17,7 @@ enum class Need {
   kNothing,   // open to everybody: health, version
   kInfer,     // no key on loopback, else one of scope infer
   kIdentity,  // a key or the owner's token, on loopback too: private answers are kept by it
+  kPublish,   // the owner's token or a key of scope publish, on loopback too
   kAdmin,     // the owner's token or a key of scope admin, on loopback too
 };
 

@@ -28,6 +28,9 @@ class AppImpl final : public App, private Routes {
     add_loam_residency_routes(*this, context_);
     add_loam_key_routes(*this, context_);
     add_loam_answer_routes(*this, context_);
+    add_loam_share_routes(*this, context_);
+    add_loam_record_routes(*this, context_);
+    add_log_routes(*this, context_);
     add_loam_node_routes(*this, context_);
   }
   ~AppImpl() override {

@@ -11,9 +11,11 @@
 #include "api/access.h"
 #include "catalog/catalog.h"
 #include "catalog/pull.h"
+#include "commons/sharing.h"
 #include "env/clock.h"
 #include "env/folders.h"
 #include "http/exchange.h"
+#include "ledger/log.h"
 #include "pool/answers.h"
 #include "pool/keys.h"
 #include "pool/residency.h"
@@ -26,6 +28,8 @@ struct Services {
   pool::Residency& residency;
   pool::KeyRing& keys;
   pool::AnswerStore& answers;
+  ledger::Log& log;
+  commons::Sharing& sharing;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.
   std::function<void()> request_shutdown;

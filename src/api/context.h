@@ -61,6 +61,9 @@ void add_loam_pull_routes(Routes& routes, Context& context);
 void add_loam_residency_routes(Routes& routes, Context& context);
 void add_loam_key_routes(Routes& routes, Context& context);
 void add_loam_answer_routes(Routes& routes, Context& context);
+void add_loam_share_routes(Routes& routes, Context& context);
+void add_loam_record_routes(Routes& routes, Context& context);
+void add_log_routes(Routes& routes, Context& context);
 void add_loam_node_routes(Routes& routes, Context& context);
 
 }  // namespace loam::api

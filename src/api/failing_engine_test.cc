@@ -68,7 +68,7 @@ class FailingEngineTest : public testing::NodeTest {
         },
         pool::ResidencyOptions{}, clock_);
     app_ =
-        App::create(Services{*catalog_, *residency_, *keys_, *answers_, clock_, [] {}}, settings_);
+        App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, clock_, [] {}}, settings_);
   }
   void TearDown() override {
     {

@@ -10,6 +10,12 @@ namespace loam::cli {
 Verb run_verb();
 Verb chat_verb();
 Verb embed_verb();
+// Open record
+Verb share_verb();
+Verb rate_verb();
+Verb edit_verb();
+Verb retract_verb();
+Verb ledger_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

@@ -44,6 +44,10 @@ struct Config {
   struct History {
     std::int64_t keep = 30;
   } history;
+  struct Share {
+    std::int64_t cooling = 600;
+    std::int64_t batch = 3600;
+  } share;
   struct Limits {
     std::int64_t body_bytes = 8 << 20;
     std::int64_t head_bytes = 32 << 10;

@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
+#include "commons/sharing.h"
 #include "engine/cpu_class.h"
 #include "engine/engine.h"
 #include "http/server.h"
@@ -176,12 +177,15 @@ struct Node::Parts {
   std::unique_ptr<pool::KeyRing> keys;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<pool::AnswerStore> answers;
+  std::unique_ptr<ledger::Log> log;
+  std::unique_ptr<commons::Sharing> sharing;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
   std::unique_ptr<http::Server> server;
   bool started = false;
 
   Result<> open_stores();
+  Result<> open_ledger();
   Result<> open_server();
 };
 
@@ -192,16 +196,31 @@ Result<> Node::Parts::open_stores() {
   if (options.fake_step_ms) catalog = add_fake_model(std::move(catalog));
   answers = LOAM_TRY(pool::AnswerStore::open(data / "answers.db",
                                              static_cast<int>(options.config.history.keep), clock));
+  LOAM_TRY(open_ledger());
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);
   return {};
 }
 
+Result<> Node::Parts::open_ledger() {
+  const env::Path folder = options.folders.data / "ledger";
+  LOAM_TRY(env::make_folder(folder));
+  ledger::LogKeys log_keys = LOAM_TRY(ledger::open_keys(folder / "keys"));
+  auto storage = LOAM_TRY(ledger::open_sqlite_storage(folder / "ledger.db"));
+  log = LOAM_TRY(ledger::Log::open(
+      {.folder = folder / "log", .head_file = options.folders.state / "ledger-head"},
+      std::move(log_keys), std::move(storage), clock));
+  sharing = LOAM_TRY(commons::Sharing::open(
+      folder / "sharing.db", *log, clock,
+      {.cooling_s = options.config.share.cooling, .batch_s = options.config.share.batch}));
+  return {};
+}
+
 Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
-  app = api::App::create({*catalog, *residency, *keys, *answers, clock,
+  app = api::App::create({*catalog, *residency, *keys, *answers, *log, *sharing, clock,
                           [on_request] {
                             if (on_request) on_request();
                           }},

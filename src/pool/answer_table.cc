@@ -204,6 +204,12 @@ Result<std::size_t> AnswerTable::erase(store::Statement& statement) {
   return erased;
 }
 
+Result<std::size_t> AnswerTable::remove_reply(const std::string& reply_id) {
+  auto statement = LOAM_TRY(database_.prepare("DELETE FROM answer WHERE reply_id = ?"));
+  statement.bind(0, reply_id);
+  return erase(statement);
+}
+
 Result<std::size_t> AnswerTable::remove_of(const std::string& caller) {
   auto statement = LOAM_TRY(database_.prepare("DELETE FROM answer WHERE caller = ?"));
   statement.bind(0, caller);

@@ -22,6 +22,7 @@ class AnswerTable {
                                      std::uint32_t choice);
   Result<std::vector<Answer>> list(const std::string& caller, std::size_t answers_max);
   /// These overwrite what they delete, in the write-ahead log too. How many were deleted.
+  Result<std::size_t> remove_reply(const std::string& reply_id);
   Result<std::size_t> remove_of(const std::string& caller);
   Result<std::size_t> remove_older(std::int64_t made_before_ms);
 

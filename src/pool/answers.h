@@ -59,6 +59,8 @@ class AnswerStore {
                               std::uint32_t choice) = 0;
   /// Newest first.
   virtual Result<std::vector<Answer>> list(const std::string& caller, std::size_t answers_max) = 0;
+  /// Deletes all choices of one reply, whoever asked; how many.
+  virtual Result<std::size_t> forget(const std::string& reply_id) = 0;
   /// Deletes the caller's answers; how many.
   virtual Result<std::size_t> forget_all(const std::string& caller) = 0;
   /// Answers since the start that could not be kept.

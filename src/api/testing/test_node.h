@@ -93,6 +93,10 @@ class NodeTest : public ::testing::Test {
         std::move(*catalog::Catalog::open(folder_ / "catalog.db", folder_ / "models", clock_));
     keys_ = std::move(*pool::KeyRing::open(folder_ / "keys.db", folder_ / "owner-token", clock_));
     answers_ = std::move(*pool::AnswerStore::open(folder_ / "answers.db", 30, clock_));
+    log_ = std::move(*ledger::Log::open({.folder = folder_ / "log", .head_file = folder_ / "head"},
+                                        *ledger::open_keys(folder_ / "log-keys"),
+                                        ledger::make_memory_storage(), clock_));
+    sharing_ = std::move(*commons::Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
     add_model("tiny");
@@ -101,6 +105,8 @@ class NodeTest : public ::testing::Test {
   void TearDown() override {
     app_.reset();
     residency_.reset();
+    sharing_.reset();
+    log_.reset();
     answers_.reset();
     keys_.reset();
     catalog_.reset();
@@ -124,7 +130,7 @@ class NodeTest : public ::testing::Test {
     settings_.listen = "127.0.0.1:5626";
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
-    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, clock_,
+    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, clock_,
                                 [this] { shutdown_asked_ = true; }},
                        settings_);
   }
@@ -180,6 +186,8 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<pool::KeyRing> keys_;
   std::unique_ptr<pool::AnswerStore> answers_;
+  std::unique_ptr<ledger::Log> log_;
+  std::unique_ptr<commons::Sharing> sharing_;
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
 };

@@ -1,0 +1,158 @@
+// GET /loam/v1/records, GET /loam/v1/records/{id}, POST /loam/v1/records/{id}/rate, edit, retract,
+// block; GET /loam/v1/log
+#include <algorithm>
+
+#include "api/context.h"
+#include "api/ledger_values.h"
+#include "api/request_fields.h"
+#include "base/format.h"
+#include "base/parse.h"
+
+namespace loam::api {
+namespace {
+
+constexpr std::int64_t kListMax = 1000;
+constexpr std::int64_t kListDefault = 100;
+constexpr std::size_t kAnswerBytesMax = ledger::kBodyBytesMax;
+
+ApiResult<ledger::RecordId> id_of(const Call& call) {
+  return LOAM_TRY(ledger::parse_record_id(call.request().params.at(0)));
+}
+
+ApiResult<ledger::StoredRecord> find(Context& context, const ledger::RecordId& id) {
+  auto found = LOAM_TRY(context.services.log.find(id));
+  if (found) return *std::move(found);
+  return refuse(Error{ErrorCode::kNotFound,
+                      format("record {}: it is not in this node's log", to_text(id)), ""});
+}
+
+ApiResult<std::int64_t> query_number(const Call& call, std::string_view name, std::int64_t min,
+                                     std::int64_t max, std::int64_t fallback) {
+  const auto text = call.request().query_param(name);
+  if (!text) return fallback;
+  const auto number = parse_int(*text);
+  if (!number || *number < min || *number > max)
+    return refuse(
+        bad_field(std::string(name), format("must be a whole number from {} to {}", min, max)));
+  return *number;
+}
+
+/// Newest first; ?before=INDEX goes on where the last page ended.
+ApiResult<> list(Context& context, const Call& call) {
+  const std::uint64_t size = LOAM_TRY(context.services.log.size());
+  const auto limit = LOAM_TRY(query_number(call, "limit", 1, kListMax, kListDefault));
+  const auto before =
+      LOAM_TRY(query_number(call, "before", 0, INT64_MAX, static_cast<std::int64_t>(size)));
+  codec::Array records;
+  for (auto at = std::min(static_cast<std::uint64_t>(before), size);
+       at > 0 && records.size() < static_cast<std::size_t>(limit); --at)
+    if (const auto stored = LOAM_TRY(context.services.log.at(at - 1)))
+      records.emplace_back(record_value(*stored));
+  call.respond_json(200, codec::Object{{"records", std::move(records)}, {"size", size}});
+  return {};
+}
+
+ApiResult<> show(Context& context, const Call& call) {
+  const ledger::RecordId id = LOAM_TRY(id_of(call));
+  const ledger::StoredRecord stored = LOAM_TRY(find(context, id));
+  codec::Value out = record_value(stored);
+  if (const auto body = LOAM_TRY(context.services.log.body(id)); body && !stored.blocked)
+    out.set("body", conversation_value(LOAM_TRY(ledger::parse_conversation(body->body))));
+  codec::Array referring;
+  for (const auto& other : LOAM_TRY(context.services.log.referring_to(id)))
+    referring.emplace_back(record_value(other));
+  out.set("referred_to_by", std::move(referring));
+  call.respond_json(200, out);
+  return {};
+}
+
+ApiResult<> rate(Context& context, const Call& call) {
+  const ledger::RecordId id = LOAM_TRY(id_of(call));
+  const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const std::string word = LOAM_TRY(fields.required_text("vote", 8));
+  if (word != "up" && word != "down" && word != "none")
+    return refuse(bad_field("vote", "must be \"up\", \"down\" or \"none\""));
+  const auto vote = word == "up"     ? ledger::Vote::kUp
+                    : word == "down" ? ledger::Vote::kDown
+                                     : ledger::Vote::kNone;
+  const auto record = LOAM_TRY(context.services.sharing.rate(id, vote));
+  call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"vote", word}});
+  return {};
+}
+
+ApiResult<> edit(Context& context, const Call& call) {
+  const ledger::RecordId id = LOAM_TRY(id_of(call));
+  const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const std::string answer = LOAM_TRY(fields.required_text("answer", kAnswerBytesMax));
+  const auto record = LOAM_TRY(context.services.sharing.edit(id, answer));
+  call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"edits", to_text(id)}});
+  return {};
+}
+
+ApiResult<ledger::RetractionReason> read_reason(const Fields& fields) {
+  const std::string word = LOAM_TRY(fields.text("reason", 32)).value_or("author");
+  if (word == "author") return ledger::RetractionReason::kAuthor;
+  if (word == "personal-data") return ledger::RetractionReason::kPersonalData;
+  if (word == "illegal") return ledger::RetractionReason::kIllegal;
+  if (word == "superseded") return ledger::RetractionReason::kSuperseded;
+  return refuse(bad_field("reason", "must be author, personal-data, illegal or superseded"));
+}
+
+ApiResult<> retract(Context& context, const Call& call) {
+  const ledger::RecordId id = LOAM_TRY(id_of(call));
+  const std::string& text = call.request().body;
+  const codec::Value body = LOAM_TRY(parse_object(text.empty() ? "{}" : text));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const auto reason = LOAM_TRY(read_reason(fields));
+  const auto done = LOAM_TRY(context.services.sharing.retract(id, reason));
+  // The private answer holds the same text. DESIGN.md 8.6.
+  if (!done.answer.empty()) {
+    const std::string reply = done.answer.substr(0, done.answer.find('#'));
+    LOAM_TRY(context.services.answers.forget(reply));
+  }
+  codec::Array records;
+  for (const ledger::RecordId& record : done.records) records.emplace_back(to_text(record));
+  call.respond_json(200, codec::Object{{"retracted", std::move(records)}});
+  return {};
+}
+
+ApiResult<> block(Context& context, const Call& call) {
+  const ledger::RecordId id = LOAM_TRY(id_of(call));
+  const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const auto blocked = LOAM_TRY(fields.boolean("blocked"));
+  if (!blocked) return refuse(bad_field("blocked", "must be true or false"));
+  LOAM_TRY(context.services.log.set_blocked(id, *blocked));
+  call.respond_json(200, codec::Object{{"record", to_text(id)}, {"blocked", *blocked}});
+  return {};
+}
+
+ApiResult<> head(Context& context, const Call& call) {
+  ledger::Log& log = context.services.log;
+  call.respond_json(200, codec::Object{{"size", LOAM_TRY(log.size())},
+                                       {"published", log.published()},
+                                       {"origin", log.verifier_key().name},
+                                       {"verifier_key", log.verifier_key().text()},
+                                       {"author", to_hex(log.author())}});
+  return {};
+}
+
+}  // namespace
+
+void add_loam_record_routes(Routes& routes, Context& context) {
+  const auto add = [&](http::Method method, std::string_view pattern, Need need, auto handler) {
+    routes.add(method, pattern, need,
+               [&context, handler](const Call& call) { return handler(context, call); });
+  };
+  add(http::Method::kGet, "/loam/v1/log", Need::kInfer, head);
+  add(http::Method::kGet, "/loam/v1/records", Need::kInfer, list);
+  add(http::Method::kGet, "/loam/v1/records/{id}", Need::kInfer, show);
+  add(http::Method::kPost, "/loam/v1/records/{id}/rate", Need::kPublish, rate);
+  add(http::Method::kPost, "/loam/v1/records/{id}/edit", Need::kPublish, edit);
+  add(http::Method::kPost, "/loam/v1/records/{id}/retract", Need::kPublish, retract);
+  add(http::Method::kPost, "/loam/v1/records/{id}/block", Need::kAdmin, block);
+}
+
+}  // namespace loam::api

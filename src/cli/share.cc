@@ -1,0 +1,305 @@
+// share, rate, edit, retract: what the owner puts into the open record, and takes out again.
+#include <algorithm>
+#include <memory>
+
+#include "base/format.h"
+#include "base/parse.h"
+#include "cli/background.h"
+#include "cli/standard_input.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "http/message.h"
+
+namespace loam::cli {
+namespace {
+
+constexpr std::size_t kWidth = 96;  // of explanations
+
+struct ShareOptions {
+  std::optional<std::string> answer;
+  std::optional<std::string> licence, scope, cancel;
+  bool preview = false, now = false;
+};
+
+struct RecordOptions {
+  std::optional<std::string> record, word, reason;
+  std::vector<std::string> text;
+};
+
+std::string path_of(std::string_view base, std::string_view id, std::string_view verb = "") {
+  return format("{}/{}{}", base, http::percent_encode(id), verb);
+}
+
+codec::Array words_of(std::string_view list) {
+  codec::Array out;
+  for (const std::string_view word : split(list, ',')) out.emplace_back(word);
+  return out;
+}
+
+codec::Value request_of(const ShareOptions& options) {
+  codec::Value out = codec::Object{{"licence", options.licence.value_or("CC-BY-4.0")},
+                                   {"scope", words_of(options.scope.value_or("train,eval"))}};
+  if (options.answer) {
+    const std::size_t hash = options.answer->find('#');
+    out.set("answer", options.answer->substr(0, hash));
+    if (hash != std::string::npos)
+      out.set("choice", parse_int(options.answer->substr(hash + 1)).value_or(-1));
+  }
+  return out;
+}
+
+std::string joined(const codec::Value& value, std::string_view name) {
+  std::string out;
+  const codec::Value* list = value.find(name);
+  if (list != nullptr && list->as_array() != nullptr)
+    for (const codec::Value& item : *list->as_array())
+      if (item.as_string() != nullptr) out += (out.empty() ? "" : ", ") + *item.as_string();
+  return out;
+}
+
+/// What will be public, for a person to read before it is.
+void print_preview(Console& console, const codec::Value& preview) {
+  const codec::Value none = codec::Object();
+  const codec::Value* body = preview.find("body");
+  if (body == nullptr) body = &none;
+  console.line("What will be public:");
+  for (const codec::Value* message : items_at(*body, "messages")) {
+    console.line(format("  {} (written by: {})", printable(text_at(*message, "role")),
+                        text_at(*message, "origin")));
+    console.out(wrap(printable(text_at(*message, "content")), kWidth, 4) + "\n");
+  }
+  console.line(format("  model {}, language {}", printable(text_at(*body, "model")),
+                      text_at(*body, "language")));
+  if (const codec::Value* header = preview.find("header")) {
+    console.line(
+        format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
+    console.line(format("  model's hash {}", joined(*header, "models")));
+    console.line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
+  }
+  console.line(format("  set when published: {}", joined(preview, "set_when_published")));
+  const auto masked = items_at(preview, "masked");
+  console.line(masked.empty()
+                   ? "Nothing had to be masked."
+                   : format("Masked, {} places, which only you see here:", masked.size()));
+  for (const codec::Value* place : masked)
+    console.line(
+        format("  {:<12} {}", text_at(*place, "finding"), printable(text_at(*place, "original"))));
+  console.out(wrap(text_at(preview, "meaning"), kWidth, 0) + "\n");
+}
+
+void print_submission(Invocation& invocation, const codec::Value& submission) {
+  Console& console = invocation.console;
+  if (invocation.globals.json) return console.json(submission);
+  const std::string id = text_at(submission, "submission");
+  if (invocation.globals.quiet) return console.line(id);
+  if (const std::string record = text_at(submission, "record"); !record.empty()) {
+    console.line(format("published as {}", record));
+    console.note("Recorded in this node's log only, until somebody follows it or you serve it.");
+    return;
+  }
+  console.line(format("{} is queued; it is published {}", id,
+                      relative_time(parse_time_ms(text_at(submission, "publishes_at")),
+                                    invocation.clock.wall_ms())));
+  console.note(format("loam share --cancel {} takes it back without a trace until then", id));
+}
+
+Result<int> share(Invocation& invocation, const ShareOptions& options) {
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  Console& console = invocation.console;
+  if (options.cancel) {
+    const auto done = LOAM_TRY(client.remove(path_of("/loam/v1/share", *options.cancel)));
+    if (invocation.globals.json)
+      console.json(done);
+    else if (!invocation.globals.quiet)
+      console.line(format("cancelled {}; nothing of it is left", *options.cancel));
+    return 0;
+  }
+  codec::Value request = request_of(options);
+  codec::Value asked = request;
+  asked.set("preview", true);
+  const auto preview = LOAM_TRY(client.post("/loam/v1/share", asked));
+  if (options.preview) {
+    if (invocation.globals.json)
+      console.json(preview);
+    else
+      print_preview(console, preview);
+    return 0;
+  }
+  if (!invocation.globals.yes) print_preview(console, preview);
+  const std::string question =
+      options.now ? "Publish this now? The hour in its header then says when you did it"
+                  : "Share this?";
+  if (!LOAM_TRY(console.ask(question)))
+    return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
+  request.set("now", options.now);
+  print_submission(invocation, LOAM_TRY(client.post("/loam/v1/share", request)));
+  return 0;
+}
+
+Result<int> share_ls(Invocation& invocation) {
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  const auto shared = LOAM_TRY(client.get("/loam/v1/share"));
+  const auto answers = LOAM_TRY(client.get("/loam/v1/answers?limit=100"));
+  Console& console = invocation.console;
+  const std::int64_t now_ms = invocation.clock.wall_ms();
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> known;
+  for (const codec::Value* one : items_at(shared, "submissions")) {
+    known.push_back(text_at(*one, "answer"));
+    if (invocation.globals.json) {
+      console.json(*one);
+      continue;
+    }
+    const std::string record = text_at(*one, "record");
+    const bool queued = record.empty();
+    rows.push_back(
+        {queued ? text_at(*one, "submission") : record, text_at(*one, "state"),
+         relative_time(parse_time_ms(text_at(*one, queued ? "publishes_at" : "published_at")),
+                       now_ms),
+         text_at(*one, "licence")});
+  }
+  for (const codec::Value* answer : items_at(answers, "answers")) {
+    const std::int64_t choice = integer_at(*answer, "choice");
+    const std::string id =
+        choice == 0 ? text_at(*answer, "id") : format("{}#{}", text_at(*answer, "id"), choice);
+    if (std::ranges::find(known, id) != known.end()) continue;
+    if (invocation.globals.json)
+      console.json(codec::Object{{"answer", id}, {"state", "private"}});
+    else
+      rows.push_back(
+          {id, "private", relative_time(parse_time_ms(text_at(*answer, "made_at")), now_ms), ""});
+  }
+  if (invocation.globals.json) return 0;
+  if (invocation.globals.quiet)
+    for (const auto& row : rows) console.line(row.front());
+  else
+    console.out(format_table({"ID", "STATE", "WHEN", "LICENCE"}, rows));
+  return 0;
+}
+
+Result<int> rate(Invocation& invocation, const RecordOptions& options) {
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  const auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/rate"),
+                                         codec::Object{{"vote", options.word.value_or("")}}));
+  if (invocation.globals.json)
+    invocation.console.json(done);
+  else
+    invocation.console.line(invocation.globals.quiet ? text_at(done, "record")
+                                                     : format("rated {}: {}", text_at(done, "vote"),
+                                                              text_at(done, "record")));
+  return 0;
+}
+
+Result<int> edit(Invocation& invocation, const RecordOptions& options) {
+  std::string answer;
+  for (const std::string& word : options.text) answer += (answer.empty() ? "" : " ") + word;
+  if (answer.empty() || answer == "-") answer = LOAM_TRY(read_stdin());
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  if (!LOAM_TRY(
+          invocation.console.ask("Publish your answer in its place, under the same licence?")))
+    return fail(ErrorCode::kCancelled, "edit: not published, as you wished");
+  const auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/edit"),
+                                         codec::Object{{"answer", answer}}));
+  if (invocation.globals.json)
+    invocation.console.json(done);
+  else
+    invocation.console.line(invocation.globals.quiet
+                                ? text_at(done, "record")
+                                : format("published as {}", text_at(done, "record")));
+  return 0;
+}
+
+Result<int> retract(Invocation& invocation, const RecordOptions& options) {
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  codec::Value body = codec::Object{{"reason", options.reason.value_or("author")}};
+  const auto done =
+      LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/retract"), body));
+  if (invocation.globals.json)
+    invocation.console.json(done);
+  else if (!invocation.globals.quiet)
+    invocation.console.line(format("retracted, and erased here: {}", joined(done, "retracted")));
+  return 0;
+}
+
+}  // namespace
+
+Verb share_verb() {
+  const auto options = std::make_shared<ShareOptions>();
+  Verb verb;
+  verb.name = "share";
+  verb.group = "Open record";
+  verb.summary = "Shares an answer, after showing exactly what becomes public";
+  verb.details =
+      "The last answer, or the one of the given ID (`loam share ls` lists them). Addresses, "
+      "numbers and "
+      "keys are masked first. It is published after a time to think (share.cooling), at the next "
+      "full "
+      "hour (share.batch), and can be taken back without a trace until then.";
+  verb.examples = {"loam share --preview", "loam share --licence CC0-1.0", "loam share --cancel ID",
+                   "loam share ls"};
+  verb.arguments = {
+      {"ANSWER", "", &options->answer, "ID of an answer; without it the last one."},
+      {"--licence", "SPDX", &options->licence,
+       "CC0-1.0, CC-BY-4.0 (if nothing is said), CC-BY-SA-4.0, ODC-By-1.0 or Apache-2.0."},
+      {"--scope", "LIST", &options->scope,
+       "train, eval, or both, which is what happens if nothing is said."},
+      {"--preview", "", &options->preview, "Only show what would be public."},
+      {"--now", "", &options->now, "Publish at once."},
+      {"--cancel", "ID", &options->cancel, "Take back what is queued."}};
+  verb.run = [options](Invocation& invocation) { return share(invocation, *options); };
+  Verb list;
+  list.name = "ls";
+  list.summary = "Lists answers: private, queued, published, retracted";
+  list.examples = {"loam share ls --json"};
+  list.run = share_ls;
+  verb.verbs = {list};
+  return verb;
+}
+
+Verb rate_verb() {
+  const auto options = std::make_shared<RecordOptions>();
+  Verb verb;
+  verb.name = "rate";
+  verb.group = "Open record";
+  verb.summary = "Rates a shared answer, for everybody to see";
+  verb.examples = {"loam rate RECORD up"};
+  verb.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
+                    {"VOTE", "", &options->word, "up, down, or none to take a vote back.", true}};
+  verb.run = [options](Invocation& invocation) { return rate(invocation, *options); };
+  return verb;
+}
+
+Verb edit_verb() {
+  const auto options = std::make_shared<RecordOptions>();
+  Verb verb;
+  verb.name = "edit";
+  verb.group = "Open record";
+  verb.summary = "Publishes a better answer of your own to a shared prompt";
+  verb.examples = {"loam edit RECORD \"Rain is water that falls from clouds.\"",
+                   "loam edit RECORD - < answer.txt"};
+  verb.arguments = {
+      {"RECORD", "", &options->record, "ID of a record.", true},
+      {"ANSWER", "", &options->text, "Your answer; - or nothing reads it from stdin."}};
+  verb.run = [options](Invocation& invocation) { return edit(invocation, *options); };
+  return verb;
+}
+
+Verb retract_verb() {
+  const auto options = std::make_shared<RecordOptions>();
+  Verb verb;
+  verb.name = "retract";
+  verb.group = "Open record";
+  verb.summary = "Erases the text of a record of yours and tells everybody who follows the log";
+  verb.details =
+      "Your edits of it and votes on it go too. Its header stays in the log, and every old proof "
+      "stays "
+      "right. Copies that others made cannot be recalled.";
+  verb.examples = {"loam retract RECORD", "loam retract RECORD --reason personal-data"};
+  verb.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
+                    {"--reason", "WORD", &options->reason,
+                     "author (if nothing is said), personal-data, illegal or superseded."}};
+  verb.run = [options](Invocation& invocation) { return retract(invocation, *options); };
+  return verb;
+}
+
+}  // namespace loam::cli
