@@ -1,0 +1,131 @@
+"""kill -9 while records are posted, rated, retracted and read: nothing acknowledged is lost or doubled."""
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+
+KILLS = int(os.environ.get("LOAM_KILLS", "20"))  # ./check --deep sets 200
+TERMS = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
+ATTEMPTS_MAX = 100_000
+
+
+class Story:
+    """What was acknowledged so far."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.records, self.votes, self.retracted, self.checkpoints = [], [], set(), []
+        self.doubtful = set()  # asked to be retracted when the node died: either is right
+
+
+def write(node, story, stop):
+    rng = random.Random(threading.get_ident())
+    for _ in range(ATTEMPTS_MAX):
+        if stop.is_set():
+            return
+        try:
+            node.post("/v1/completions", {"model": "fake", "prompt": f"p{rng.random()}", "max_tokens": 2}, headers=node.owner())
+            status, shared = node.post("/loam/v1/share", TERMS, headers=node.owner())
+            if status != 201:
+                continue
+            record = shared["record"]
+            with story.lock:
+                story.records.append(record)
+            status, vote = node.post(f"/loam/v1/records/{record}/rate", {"vote": "up"}, headers=node.owner())
+            if status == 201:
+                with story.lock:
+                    story.votes.append((vote["record"], record))
+            if rng.random() < 0.4:
+                with story.lock:
+                    story.doubtful.add(record)
+                status, _ = node.post(f"/loam/v1/records/{record}/retract", {}, headers=node.owner())
+                if status == 200:
+                    with story.lock:
+                        story.retracted.add(record)
+                        story.doubtful.discard(record)
+        except (OSError, ValueError):
+            time.sleep(0.01)  # it is dead
+
+
+def read(node, story, stop):
+    for _ in range(ATTEMPTS_MAX):
+        if stop.is_set():
+            return
+        try:
+            status, note = node.get("/log/checkpoint")
+            if status == 200:
+                with story.lock:
+                    if not story.checkpoints or story.checkpoints[-1] != note:
+                        story.checkpoints.append(note)
+                size = int(note.split(b"\n")[1])
+                width = size % 256
+                if width:
+                    status, bundle = node.get(f"/log/tile/entries/{size // 256:03}.p/{width}")
+                    # A full bundle may have taken its place meanwhile.
+                    assert status == 404 or bundle
+        except OSError:
+            time.sleep(0.01)
+
+
+def check(node, story, tmp_path):
+    head = json.loads(node.get("/loam/v1/log", headers=node.owner())[1])
+    known = {}
+    before = head["size"]
+    while before > 0:
+        page = json.loads(node.get(f"/loam/v1/records?limit=1000&before={before}", headers=node.owner())[1])["records"]
+        for record in page:
+            assert record["id"] not in known
+            known[record["id"]] = record
+        before = page[-1]["index"]
+    data = [record for record in known.values() if record["kind"] == "data"]
+    assert len({record["body_commitment"] for record in data}) == len(data)  # none twice
+    for record in story.records:
+        assert known[record]["kind"] == "data"
+        if record not in story.doubtful:
+            assert known[record]["retracted"] == (record in story.retracted)
+            assert node.request("GET", f"/log/body/{record}")[0] == (410 if record in story.retracted else 200)
+    for vote, record in story.votes:
+        assert known[vote]["refs"] == [record]
+    # The log only grew: each checkpoint that was ever served is a beginning of this one.
+    for number, note in enumerate(story.checkpoints):
+        file = tmp_path / f"checkpoint-{number}"
+        file.write_bytes(note)
+    olds = random.Random(1).sample(range(len(story.checkpoints)), min(3, len(story.checkpoints)))
+    for number in {*olds, len(story.checkpoints) - 1}:
+        ran = subprocess.run([sys.executable, harness.ROOT / "tests" / "formats" / "record_check.py", node.url, "--key",
+                              head["verifier_key"], "--old", tmp_path / f"checkpoint-{number}"],
+                             capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_nothing_acknowledged_is_lost_or_doubled(tmp_path):
+    story = Story()
+    rng = random.Random(7)
+    node = harness.Node(home=tmp_path / "home", fake_step_ms=0)
+    node.start()
+    for kill in range(KILLS):
+        stop = threading.Event()
+        threads = [threading.Thread(target=work, args=(node, story, stop)) for work in (write, write, write, read)]
+        for thread in threads:
+            thread.start()
+        time.sleep(rng.uniform(0.2, 1.2))
+        node.kill()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        node.start()
+    for _ in range(200):
+        head = json.loads(node.get("/loam/v1/log", headers=node.owner())[1])
+        if head["published"] == head["size"]:
+            break
+        time.sleep(0.05)
+    assert len(story.records) >= KILLS, "hardly anything was written between the kills"
+    check(node, story, tmp_path)
+    node.stop()
+    verified = harness.run_loam("ledger", "verify", "--json", home=node.home)
+    assert verified.returncode == 0, verified.stdout

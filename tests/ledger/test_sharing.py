@@ -1,0 +1,143 @@
+"""From a prompt to a public record and back, as a person does it, checked by a verifier that is not ours to bend."""
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import harness
+
+RECORD_CHECK = harness.ROOT / "tests" / "formats" / "record_check.py"
+
+
+def loam(node, *arguments, code=0, text=None):
+    ran = harness.run_loam(*arguments, home=node.home, url=node.url, text=text, env={"LOAM_API_KEY": node.token()})
+    assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+    return ran.stdout
+
+
+def check_log(node, old=None):
+    """The Python verifier, written from docs/formats alone, reads the whole log over HTTP."""
+    head = json.loads(loam(node, "ledger", "head", "--json"))
+    command = [sys.executable, RECORD_CHECK, node.url, "--key", head["verifier_key"]]
+    ran = subprocess.run(command + (["--old", old] if old else []), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return head
+
+
+def wait_published(node):
+    for _ in range(200):
+        head = json.loads(loam(node, "ledger", "head", "--json"))
+        if head["published"] == head["size"]:
+            return head
+        time.sleep(0.05)
+    raise AssertionError("the log is not published")
+
+
+def holders(home, needle):
+    return [path for path in Path(home).rglob("*") if path.is_file() and needle.encode() in path.read_bytes()]
+
+
+def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_path):
+    with harness.Node(model="smollm2") as node:
+        loam(node, "run", "smollm2", "My address is ann@example.org. What is a quartzneedle?", "--max-tokens", "12", "--seed", "1")
+        preview = json.loads(loam(node, "share", "--preview", "--json"))
+        assert preview["body"]["messages"][0]["content"] == "My address is [email]. What is a quartzneedle?"
+        assert preview["masked"][0]["original"] == "ann@example.org"
+        assert "for ever" in preview["meaning"]
+        # Without a terminal and without --yes nobody agreed.
+        loam(node, "share", code=5)
+        assert json.loads(loam(node, "ledger", "head", "--json"))["size"] == 0
+
+        queued = json.loads(loam(node, "share", "-y", "--json"))
+        assert queued["state"] == "queued" and "record" not in queued
+        loam(node, "share", "--cancel", queued["submission"])
+        assert holders(node.home, queued["submission"]) == []
+        assert [json.loads(line)["state"] for line in loam(node, "share", "ls", "--json").splitlines()] == ["private"]
+
+        shared = json.loads(loam(node, "share", "-y", "--now", "--json"))
+        record = shared["record"]
+        loam(node, "rate", record, "up")
+        edited = loam(node, "edit", record, "-", "-y", "-q", text="A quartzneedle is a thin crystal.").strip()
+        wait_published(node)
+        check_log(node)
+        note = tmp_path / "old-checkpoint"
+        note.write_bytes(node.get("/log/checkpoint")[1])
+        shown = json.loads(loam(node, "ledger", "show", edited, "--json"))
+        assert shown["body"]["messages"][-1] == {
+            "role": "assistant", "content": "A quartzneedle is a thin crystal.", "origin": "mixed"}
+        assert holders(node.home, "quartzneedle")
+
+        retracted = json.loads(loam(node, "retract", record, "--json"))["retracted"]
+        assert len(retracted) == 3 and retracted[0] == record
+        wait_published(node)
+        for gone in (record, edited):
+            assert node.request("GET", f"/log/body/{gone}")[0] == 410
+        check_log(node, old=note)
+        loam(node, "ledger", "verify")
+        assert holders(node.home, "quartzneedle") == []
+        assert holders(node.home, "ann@example.org") == []
+
+
+def test_publishing_needs_the_owner_or_a_key_for_it():
+    with harness.Node(fake_step_ms=1) as node:
+        node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
+        body = {"licence": "CC-BY-4.0", "scope": ["eval"], "now": True}
+        assert node.request("POST", "/loam/v1/share", body)[0] == 401
+        _, key = node.post("/loam/v1/keys", {"label": "x", "scopes": ["infer"]}, headers=node.owner())
+        assert node.request("POST", "/loam/v1/share", body, headers={"x-api-key": key["key"]})[0] == 403
+        # A key shares what it asked for, and nobody else's answers.
+        _, key = node.post("/loam/v1/keys", {"label": "y", "scopes": ["infer", "publish"]}, headers=node.owner())
+        other = {"x-api-key": key["key"]}
+        assert node.request("POST", "/loam/v1/share", body, headers=other)[0] == 404
+        assert node.request("POST", "/loam/v1/share", body, headers=node.owner())[0] == 201
+
+
+def test_what_may_not_be_shared_is_refused_with_a_reason():
+    with harness.Node(fake_step_ms=1) as node:
+        node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
+        for body, status, word in (
+                ({"licence": "CC-BY-NC-4.0", "scope": ["eval"]}, 400, "licence"),
+                ({"licence": "CC0-1.0", "scope": []}, 400, "scope"),
+                ({"licence": "CC0-1.0", "scope": ["sell"]}, 400, "scope"),
+                ({"scope": ["eval"]}, 400, "licence"),
+                ({"licence": "CC0-1.0", "scope": ["eval"], "answer": "chatcmpl-none"}, 404, "none of yours")):
+            got, reply = node.post("/loam/v1/share", body, headers=node.owner())
+            assert got == status and word in reply["error"]["message"], (body, reply)
+        assert json.loads(node.get("/loam/v1/log", headers=node.owner())[1])["size"] == 0
+
+
+def test_a_model_whose_licence_is_not_known_to_allow_it_does_not_train_others():
+    with harness.Node() as node:
+        loam(node, "pull", harness.starter_model(), "--name", "other", "--licence", "their-own-terms")
+        loam(node, "run", "other", "Hello", "--max-tokens", "2")
+        refused = harness.run_loam("share", "--preview", home=node.home, url=node.url, env={"LOAM_API_KEY": node.token()})
+        assert refused.returncode == 5 and "their-own-terms" in refused.stderr
+        loam(node, "share", "--preview", "--scope", "eval")
+
+
+def test_paths_of_the_log_lead_nowhere_else():
+    with harness.Node(fake_step_ms=1) as node:
+        for path in ("/log/tile/../../keys/log.key", "/log/tile/%2e%2e/%2e%2e/keys/log.key", "/log/keys/log.key",
+                     "/log/tile/0/0", "/log/tile/9/000", "/log/tile/entries/000.p/256", "/log/body/x", "/log/"):
+            assert node.request("GET", path)[0] in (400, 404), path
+        assert node.request("GET", "/log/checkpoint")[0] == 404  # nothing was ever signed
+
+
+def test_a_second_home_with_the_same_files_does_not_sign(tmp_path):
+    """An older copy of a home must not make a second history of its log."""
+    import shutil
+    home = tmp_path / "home"
+    with harness.Node(home=home, fake_step_ms=1) as node:
+        body = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
+        node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
+        assert node.post("/loam/v1/share", body, headers=node.owner())[0] == 201
+        wait_published(node)
+    shutil.copytree(home / "data" / "ledger", tmp_path / "old")
+    with harness.Node(home=home, fake_step_ms=1) as node:
+        assert node.post("/loam/v1/share", body, headers=node.owner())[0] == 201
+        wait_published(node)
+    shutil.rmtree(home / "data" / "ledger")
+    shutil.copytree(tmp_path / "old", home / "data" / "ledger")
+    ran = harness.run_loam("serve", "--listen", f"127.0.0.1:{harness.free_port()}", "--fake-engine", "1", home=home)
+    assert ran.returncode == 1 and "two histories" in ran.stderr
