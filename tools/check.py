@@ -137,14 +137,14 @@ def clients_set_up(tally):
     tally.add("javascript clients", (folder / "done").exists())
 
 
-def pytest(name, *arguments):
+def pytest(name, *arguments, **variables):
     def stage(tally):
         report = REPORTS / f"{name}.xml"
         report.unlink(missing_ok=True)
         node = deps("path", "node")
         environment = {
             **os.environ, "LOAM_CLIENTS_JS": str(npm_folder()), "LOAM_NODE": str(node / "bin" / "node"),
-            "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+            "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", **variables}
         code = run([venv() / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                     f"--junitxml={report}", *arguments], env=environment)
         if report.exists():
@@ -208,6 +208,7 @@ DEEP = {
     "tidy": tidy,
     "build-fuzz": build("fuzz"),
     "fuzz": fuzz,
+    "kills": pytest("kills", "tests/ledger/test_kills.py", LOAM_KILLS="200"),
     "readme": readme,
 }
 
