@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <tuple>
 
+#include "api/answer_values.h"
 #include "api/context.h"
 #include "api/reply_format.h"
+#include "api/request_fields.h"
 #include "api/times.h"
 #include "base/format.h"
-#include "base/parse.h"
 #include "codec/json.h"
 
 namespace loam::api {
@@ -22,17 +23,6 @@ std::vector<std::string> readable(const Call& call) {
   return {call.caller.id};
 }
 
-ApiResult<std::int64_t> query_number(const Call& call, std::string_view name, std::int64_t min,
-                                     std::int64_t max, std::int64_t fallback) {
-  const auto text = call.request().query_param(name);
-  if (!text) return fallback;
-  const auto number = parse_int(*text);
-  if (!number || *number < min || *number > max)
-    return refuse(
-        bad_field(std::string(name), format("must be a whole number from {} to {}", min, max)));
-  return *number;
-}
-
 codec::Object summary(const pool::Answer& answer) {
   return codec::Object{{"id", answer.reply_id},
                        {"choice", answer.choice},
@@ -40,28 +30,6 @@ codec::Object summary(const pool::Answer& answer) {
                        {"made_at", rfc3339(answer.made_ms)},
                        {"finish_reason", finish_value(answer.finish)},
                        {"text", answer.text}};
-}
-
-codec::Value sampling_value(const engine::SamplingParams& sampling) {
-  codec::Array bias;
-  for (const auto& [token, micro] : sampling.logit_bias)
-    bias.emplace_back(codec::Array{token, micro});
-  return codec::Object{{"temperature", sampling.temperature},
-                       {"top_k", sampling.top_k},
-                       {"top_p", sampling.top_p},
-                       {"min_p", sampling.min_p},
-                       {"repetition_penalty", sampling.repetition_penalty},
-                       {"presence_penalty", sampling.presence_penalty},
-                       {"frequency_penalty", sampling.frequency_penalty},
-                       {"logit_bias", std::move(bias)}};
-}
-
-template <class Number>
-codec::Array numbers(const std::vector<Number>& list) {
-  codec::Array out;
-  out.reserve(list.size());
-  for (const Number number : list) out.emplace_back(static_cast<std::int64_t>(number));
-  return out;
 }
 
 codec::Value whole(const pool::Answer& answer) {
@@ -74,15 +42,14 @@ codec::Value whole(const pool::Answer& answer) {
   out.set("prompt_tokens", numbers(answer.prompt_tokens));
   out.set("output_tokens", numbers(answer.output_tokens));
   out.set("lp16", numbers(answer.lp16));
-  const bool is_nonce = answer.seed_mode == engine::SeedMode::kNonce;
-  out.set("seed", codec::Object{{"mode", is_nonce ? "nonce" : "integer"},
+  out.set("seed", codec::Object{{"mode", seed_mode_name(answer.seed_mode)},
                                 {"entropy", crypto::digest_hex(answer.seed_entropy)}});
   out.set("sampling", sampling_value(answer.sampling));
   return out;
 }
 
 ApiResult<> list(Context& context, const Call& call) {
-  const auto limit = LOAM_TRY(query_number(call, "limit", 1, kListMax, kListDefault));
+  const auto limit = LOAM_TRY(query_number(call.request(), "limit", 1, kListMax, kListDefault));
   const auto answers_max = static_cast<std::size_t>(limit);
   context.services.answers.flush();
   std::vector<pool::Answer> all;
@@ -102,8 +69,8 @@ ApiResult<> list(Context& context, const Call& call) {
 
 ApiResult<> show(Context& context, const Call& call) {
   const std::string& id = call.request().params.at(0);
-  const auto choice =
-      static_cast<std::uint32_t>(LOAM_TRY(query_number(call, "choice", 0, UINT32_MAX, 0)));
+  const auto choice = static_cast<std::uint32_t>(
+      LOAM_TRY(query_number(call.request(), "choice", 0, UINT32_MAX, 0)));
   context.services.answers.flush();
   for (const std::string& caller : readable(call)) {
     const auto answer = context.services.answers.find(caller, id, choice);

@@ -6,7 +6,6 @@
 #include "api/ledger_values.h"
 #include "api/request_fields.h"
 #include "base/format.h"
-#include "base/parse.h"
 
 namespace loam::api {
 namespace {
@@ -26,23 +25,12 @@ ApiResult<ledger::StoredRecord> find(Context& context, const ledger::RecordId& i
                       format("record {}: it is not in this node's log", to_text(id)), ""});
 }
 
-ApiResult<std::int64_t> query_number(const Call& call, std::string_view name, std::int64_t min,
-                                     std::int64_t max, std::int64_t fallback) {
-  const auto text = call.request().query_param(name);
-  if (!text) return fallback;
-  const auto number = parse_int(*text);
-  if (!number || *number < min || *number > max)
-    return refuse(
-        bad_field(std::string(name), format("must be a whole number from {} to {}", min, max)));
-  return *number;
-}
-
 /// Newest first; ?before=INDEX goes on where the last page ended.
 ApiResult<> list(Context& context, const Call& call) {
   const std::uint64_t size = LOAM_TRY(context.services.log.size());
-  const auto limit = LOAM_TRY(query_number(call, "limit", 1, kListMax, kListDefault));
-  const auto before =
-      LOAM_TRY(query_number(call, "before", 0, INT64_MAX, static_cast<std::int64_t>(size)));
+  const auto limit = LOAM_TRY(query_number(call.request(), "limit", 1, kListMax, kListDefault));
+  const auto before = LOAM_TRY(
+      query_number(call.request(), "before", 0, INT64_MAX, static_cast<std::int64_t>(size)));
   codec::Array records;
   for (auto at = std::min(static_cast<std::uint64_t>(before), size);
        at > 0 && records.size() < static_cast<std::size_t>(limit); --at)

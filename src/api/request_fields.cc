@@ -123,4 +123,15 @@ ApiResult<std::optional<std::int64_t>> read_keep_alive(const Fields& fields) {
       LOAM_TRY(whole_number(*value, fields.full_name("keep_alive"), -1, kKeepAliveSecondsMax)));
 }
 
+ApiResult<std::int64_t> query_number(const http::Request& request, std::string_view name,
+                                     std::int64_t min, std::int64_t max, std::int64_t fallback) {
+  const auto text = request.query_param(name);
+  if (!text) return fallback;
+  const auto number = parse_int(*text);
+  if (!number || *number < min || *number > max)
+    return refuse(
+        bad_field(std::string(name), format("must be a whole number from {} to {}", min, max)));
+  return *number;
+}
+
 }  // namespace loam::api

@@ -47,6 +47,10 @@ ApiResult<codec::Value> parse_object(std::string_view body);
 ApiResult<std::int64_t> whole_number(const codec::Value& value, std::string name, std::int64_t min,
                                      std::int64_t max);
 
+/// A whole number within [min, max] from the query, `fallback` if it is not there; or 400.
+ApiResult<std::int64_t> query_number(const http::Request& request, std::string_view name,
+                                     std::int64_t min, std::int64_t max, std::int64_t fallback);
+
 /// Seconds from `keep_alive`: a number, or text such as "5m"; -1: for ever.
 ApiResult<std::optional<std::int64_t>> read_keep_alive(const Fields& fields);
 

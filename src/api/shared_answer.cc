@@ -1,5 +1,6 @@
 #include "api/shared_answer.h"
 
+#include "api/answer_values.h"
 #include "api/request_fields.h"
 #include "base/format.h"
 #include "codec/json.h"
@@ -46,39 +47,19 @@ std::vector<ledger::Message> messages_of(const pool::Answer& answer) {
   return out;
 }
 
-template <class Number>
-codec::Array numbers(const std::vector<Number>& list) {
-  codec::Array out;
-  out.reserve(list.size());
-  for (const Number number : list) out.emplace_back(static_cast<std::int64_t>(number));
-  return out;
-}
-
 /// All whole numbers: a body has no float. @source docs/formats/gumbel-v1.md for their meaning.
 codec::Value replay_value(const pool::Answer& answer) {
-  const engine::SamplingParams& sampling = answer.sampling;
-  codec::Array bias;
-  for (const auto& [token, micro] : sampling.logit_bias)
-    bias.emplace_back(codec::Array{token, micro});
-  const bool is_nonce = answer.seed_mode == engine::SeedMode::kNonce;
   return codec::Object{
       {"sampler", "gumbel-v1"},
+      {"sampling", sampling_value(answer.sampling)},
       {"engine_build", answer.engine_build},
       {"cpu_class", answer.cpu_class},
       {"choice", answer.choice},
       {"prompt_tokens", numbers(answer.prompt_tokens)},
       {"output_tokens", numbers(answer.output_tokens)},
       {"lp16", numbers(answer.lp16)},
-      {"seed_mode", is_nonce ? "nonce" : "integer"},
-      {"seed_entropy", Bytes(answer.seed_entropy.begin(), answer.seed_entropy.end())},
-      {"temperature", sampling.temperature},
-      {"top_k", sampling.top_k},
-      {"top_p", sampling.top_p},
-      {"min_p", sampling.min_p},
-      {"repetition_penalty", sampling.repetition_penalty},
-      {"presence_penalty", sampling.presence_penalty},
-      {"frequency_penalty", sampling.frequency_penalty},
-      {"logit_bias", std::move(bias)}};
+      {"seed_mode", seed_mode_name(answer.seed_mode)},
+      {"seed_entropy", Bytes(answer.seed_entropy.begin(), answer.seed_entropy.end())}};
 }
 
 }  // namespace

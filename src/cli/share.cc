@@ -221,6 +221,15 @@ Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   return 0;
 }
 
+/// A verb of this group whose first argument is a record.
+Verb record_verb(std::string name, const std::shared_ptr<RecordOptions>& options) {
+  Verb verb;
+  verb.name = std::move(name);
+  verb.group = "Open record";
+  verb.arguments = {{"RECORD", "", &options->record, "ID of a record.", true}};
+  return verb;
+}
+
 }  // namespace
 
 Verb share_verb() {
@@ -258,46 +267,37 @@ Verb share_verb() {
 
 Verb rate_verb() {
   const auto options = std::make_shared<RecordOptions>();
-  Verb verb;
-  verb.name = "rate";
-  verb.group = "Open record";
+  Verb verb = record_verb("rate", options);
   verb.summary = "Rates a shared answer, for everybody to see";
   verb.examples = {"loam rate RECORD up"};
-  verb.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
-                    {"VOTE", "", &options->word, "up, down, or none to take a vote back.", true}};
+  verb.arguments.push_back(
+      {"VOTE", "", &options->word, "up, down, or none to take a vote back.", true});
   verb.run = [options](Invocation& invocation) { return rate(invocation, *options); };
   return verb;
 }
 
 Verb edit_verb() {
   const auto options = std::make_shared<RecordOptions>();
-  Verb verb;
-  verb.name = "edit";
-  verb.group = "Open record";
+  Verb verb = record_verb("edit", options);
   verb.summary = "Publishes a better answer of your own to a shared prompt";
   verb.examples = {"loam edit RECORD \"Rain is water that falls from clouds.\"",
                    "loam edit RECORD - < answer.txt"};
-  verb.arguments = {
-      {"RECORD", "", &options->record, "ID of a record.", true},
-      {"ANSWER", "", &options->text, "Your answer; - or nothing reads it from stdin."}};
+  verb.arguments.push_back(
+      {"ANSWER", "", &options->text, "Your answer; - or nothing reads it from stdin."});
   verb.run = [options](Invocation& invocation) { return edit(invocation, *options); };
   return verb;
 }
 
 Verb retract_verb() {
   const auto options = std::make_shared<RecordOptions>();
-  Verb verb;
-  verb.name = "retract";
-  verb.group = "Open record";
+  Verb verb = record_verb("retract", options);
   verb.summary = "Erases the text of a record of yours and tells everybody who follows the log";
   verb.details =
-      "Your edits of it and votes on it go too. Its header stays in the log, and every old proof "
-      "stays "
+      "Your edits of it and votes on it go too. Its header stays in the log, and old proofs stay "
       "right. Copies that others made cannot be recalled.";
   verb.examples = {"loam retract RECORD", "loam retract RECORD --reason personal-data"};
-  verb.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
-                    {"--reason", "WORD", &options->reason,
-                     "author (if nothing is said), personal-data, illegal or superseded."}};
+  verb.arguments.push_back({"--reason", "WORD", &options->reason,
+                            "author (if nothing is said), personal-data, illegal or superseded."});
   verb.run = [options](Invocation& invocation) { return retract(invocation, *options); };
   return verb;
 }
