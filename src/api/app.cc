@@ -40,6 +40,7 @@ class AppImpl final : public App, private Routes {
   }
 
   void handle(const http::ExchangePtr& exchange) override;
+  void handle_public(const http::ExchangePtr& exchange) override;
   void begin_stopping() override { context_.stopping = true; }
   void set_listen(std::string address) override { context_.settings.listen = std::move(address); }
 
@@ -112,6 +113,23 @@ void AppImpl::handle(const http::ExchangePtr& inner) {
   exchange->add_header("x-request-id", request.id);
   const ApiResult<> done = dispatch(exchange, match);
   if (!done) exchange->respond(error_response(done.error()));
+}
+
+void AppImpl::handle_public(const http::ExchangePtr& inner) {
+  const http::Request& request = inner->request();
+  const bool reads = request.method == http::Method::kGet || request.method == http::Method::kHead;
+  const bool is_public = request.path.starts_with("/log/") || request.path == "/health";
+  const http::Router::Match match =
+      reads && is_public ? router_.find(request.method, request.path) : http::Router::Match{};
+  const auto exchange = std::make_shared<MeteredExchange>(
+      inner, match.handler == nullptr ? "public, other" : "public " + std::string(match.pattern),
+      context_.metrics, context_.services.clock);
+  exchange->add_header("x-request-id", request.id);
+  if (match.handler == nullptr)
+    return exchange->respond(
+        error_response(error_of_status(404, "only the log of this node can be read here")));
+  exchange->set_params(match.params);
+  (*match.handler)(exchange);
 }
 
 }  // namespace

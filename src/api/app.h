@@ -54,6 +54,10 @@ class App {
   /// Answers a request, now or later. May block for a short time only. @thread any.
   virtual void handle(const http::ExchangePtr& exchange) = 0;
 
+  /// Answers a request of anybody: GET and HEAD of /log/ and /health, and 404 for all else. No key,
+  /// Host or Origin is looked at. @thread any. @source DESIGN.md 8.9.
+  virtual void handle_public(const http::ExchangePtr& exchange) = 0;
+
   /// From now on /health says that the node is stopping (503). @thread any.
   virtual void begin_stopping() = 0;
 

@@ -23,6 +23,7 @@ constexpr std::int64_t kSecondSignalPollMs = 50;
 
 struct ServeOptions {
   std::optional<std::string> listen;
+  std::optional<std::string> public_listen;
   std::optional<std::int64_t> fake_step_ms;
   bool offline = false;
 };
@@ -65,6 +66,8 @@ void stop_or_leave(node::Node& node, node::StopSignals& signals, std::int64_t gr
 
 Result<int> serve(Invocation& invocation, const ServeOptions& options) {
   if (options.listen) invocation.globals.sets.push_back("listen=" + *options.listen);
+  if (options.public_listen)
+    invocation.globals.sets.push_back("public_listen=" + *options.public_listen);
   if (options.offline) invocation.globals.sets.emplace_back("offline=true");
   node::NodeOptions node_options;
   node_options.folders = LOAM_TRY(folders_of(invocation));
@@ -103,6 +106,8 @@ Verb serve_verb() {
   verb.examples = {"loam serve", "loam serve --listen 127.0.0.1:8080 --set keep_alive=1h"};
   verb.arguments = {
       {"--listen", "ADDR", &options->listen, "Where to answer: address:port."},
+      {"--public-listen", "ADDR", &options->public_listen,
+       "Where anybody may read the log, and nothing else: address:port."},
       {"--offline", "", &options->offline, "Make no outgoing connection."},
       {"--fake-engine", "STEP_MS", &options->fake_step_ms, ""},
   };

@@ -22,6 +22,7 @@ namespace loam::node {
 /// Every setting with its default. Units are in the table (settings()).
 struct Config {
   std::string listen = "127.0.0.1:5626";
+  std::string public_listen;  // empty: nowhere
   struct Allow {
     std::vector<std::string> hosts;
     std::vector<std::string> origins;

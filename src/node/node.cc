@@ -27,6 +27,8 @@ namespace {
 constexpr int kLockAttempts = 5;
 constexpr auto kLockWait = std::chrono::milliseconds(40);
 constexpr std::size_t kIoThreads = 2;
+constexpr std::size_t kPublicHandlers = 2;       // chosen
+constexpr std::size_t kPublicConnections = 512;  // chosen
 
 Result<> make_folders(const env::Folders& folders) {
   for (const auto* folder :
@@ -182,11 +184,13 @@ struct Node::Parts {
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
   std::unique_ptr<http::Server> server;
+  std::unique_ptr<http::Server> public_server;  // null unless it was asked for
   bool started = false;
 
   Result<> open_stores();
   Result<> open_ledger();
   Result<> open_server();
+  Result<> open_public_server();
 };
 
 Result<> Node::Parts::open_stores() {
@@ -236,6 +240,24 @@ Result<> Node::Parts::open_server() {
   return {};
 }
 
+Result<> Node::Parts::open_public_server() {
+  if (options.config.public_listen.empty()) return {};
+  const ListenAddress address = LOAM_TRY(parse_listen(options.config.public_listen));
+  http::ServerOptions settings = server_options(options.config, address);
+  // Strangers get little: what they may ask for are small files.
+  settings.io_threads = 1;
+  settings.handler_threads = kPublicHandlers;
+  settings.limits.body_bytes_max = 0;
+  settings.limits.connections_max = kPublicConnections;
+  auto opened = http::Server::open(
+      std::move(settings),
+      [this](const http::ExchangePtr& exchange) { app->handle_public(exchange); },
+      [](int status, std::string_view message) { return api::App::error_reply(status, message); });
+  if (!opened) return std::unexpected(opened.error());
+  public_server = *std::move(opened);
+  return {};
+}
+
 Result<std::unique_ptr<Node>> Node::open(NodeOptions options, env::Clock& clock) {
   const ListenAddress listen = LOAM_TRY(parse_listen(options.config.listen));
   LOAM_TRY(check_tls(options.config));
@@ -245,6 +267,7 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options, env::Clock& clock)
   auto parts = std::make_unique<Parts>(std::move(options), clock, listen, std::move(lock));
   LOAM_TRY(parts->open_stores());
   LOAM_TRY(parts->open_server());
+  LOAM_TRY(parts->open_public_server());
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
@@ -254,6 +277,10 @@ Node::~Node() { stop(0); }
 
 Result<> Node::start() {
   parts_->server->start();
+  if (parts_->public_server) {
+    parts_->public_server->start();
+    log::info("node", "anybody may read the log on {}", parts_->options.config.public_listen);
+  }
   parts_->started = true;
   return write_presence(parts_->options.folders,
                         {url(), ::getpid(), version(), parts_->clock.wall_ms()});
@@ -264,6 +291,7 @@ void Node::stop(std::int64_t grace_ms) {
   parts_->started = false;
   parts_->app->begin_stopping();
   parts_->residency->begin_stopping();
+  if (parts_->public_server) parts_->public_server->stop(0);
   parts_->server->stop(grace_ms);
   parts_->answers->flush();
   remove_presence(parts_->options.folders);

@@ -124,6 +124,28 @@ def test_paths_of_the_log_lead_nowhere_else():
         assert node.request("GET", "/log/checkpoint")[0] == 404  # nothing was ever signed
 
 
+def test_strangers_read_the_log_and_nothing_else():
+    port = harness.free_port()
+    with harness.Node(fake_step_ms=1, settings=[f"public_listen=127.0.0.1:{port}"]) as node:
+        node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
+        body = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
+        record = node.post("/loam/v1/share", body, headers=node.owner())[1]["record"]
+        head = wait_published(node)
+        node.url, own = f"http://127.0.0.1:{port}", node.url
+        try:
+            stranger = {"host": "mirror.example"}
+            for path in ("/health", "/log/checkpoint", "/log/tile/0/000.p/1", f"/log/body/{record}"):
+                assert node.request("GET", path, headers=stranger)[0] == 200, path
+            for method, path in (("GET", "/v1/models"), ("GET", "/loam/v1/records"), ("GET", "/metrics"), ("GET", "/"),
+                                 ("POST", "/log/checkpoint"), ("POST", "/loam/v1/shutdown"), ("DELETE", f"/log/body/{record}")):
+                # The owner's token opens nothing here.
+                assert node.request(method, path, headers={**stranger, **node.owner()})[0] == 404, path
+            ran = subprocess.run([sys.executable, RECORD_CHECK, node.url, "--key", head["verifier_key"]], capture_output=True, text=True)
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+        finally:
+            node.url = own
+
+
 def test_a_second_home_with_the_same_files_does_not_sign(tmp_path):
     """An older copy of a home must not make a second history of its log."""
     import shutil
