@@ -7,6 +7,7 @@
 #include "cli/chat_session.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/share.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
 
@@ -92,6 +93,7 @@ class Chat {
       case ChatSession::Do::kQuit: break;
       case ChatSession::Do::kPrint: console_.warn(trimmed(step.text)); break;
       case ChatSession::Do::kAsk: ask(); break;
+      case ChatSession::Do::kShare: share(step.text); break;
       case ChatSession::Do::kSave: report(save(folders_, step.text, session_), "saved"); break;
       case ChatSession::Do::kLoad: report(load(folders_, step.text, session_), "loaded"); break;
     }
@@ -108,6 +110,14 @@ class Chat {
       console_.note(format("{} ({} messages)", done, session_.messages().size()));
     else
       console_.error(result.error());
+  }
+
+  void share(const std::string& licence) {
+    ShareTerms terms;
+    terms.answer = answer_;
+    if (!licence.empty()) terms.licence = licence;
+    if (const auto shared = share_answer(console_, clock_, client_, terms); !shared)
+      console_.error(shared.error());
   }
 
   void ask() {
@@ -131,6 +141,7 @@ class Chat {
       session_.failed();
     else
       session_.answered(answer->text);
+    answer_ = answer->id;
     if (session_.verbose() && answer->output_tokens > 0) console_.warn(figures(*answer));
   }
 
@@ -149,6 +160,7 @@ class Chat {
   ChatSession& session_;
   env::Folders folders_;
   LineEditor& editor_;
+  std::string answer_;  // id of the last one
 };
 
 }  // namespace

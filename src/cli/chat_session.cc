@@ -18,6 +18,7 @@ constexpr std::string_view kHelp =
     "  /set NAME VALUE  temperature, top_p, top_k, min_p, seed, max_tokens, stop, verbose\n"
     "  /show            model, settings and length of the conversation\n"
     "  /save NAME       keep the conversation; /load NAME takes it up again\n"
+    "  /share LICENCE   share the last answer, after showing what becomes public\n"
     "  /bye             leave (Ctrl-D too)\n"
     "  \"\"\"              begin and end of a message of several lines\n"
     "  Ctrl-C           stop the answer, keep the chat\n";
@@ -109,13 +110,18 @@ Step ChatSession::command(std::string_view line) {
     return print(rest.empty() ? "no system prompt\n" : "the system prompt is changed\n");
   }
   if (name == "/set") return set_command(rest);
+  if (name == "/share") {
+    if (messages_.empty() || messages_.back().role != "assistant")
+      return print("there is no answer yet that could be shared\n");
+    return {Do::kShare, std::string(rest)};
+  }
   if (name == "/show") return show_command();
   if (name == "/save" || name == "/load") {
     if (rest.empty()) return print(format("{} NAME: a name is missing\n", name));
     return {name == "/save" ? Do::kSave : Do::kLoad, std::string(rest)};
   }
-  const auto close =
-      nearest(name, {"/bye", "/help", "/clear", "/system", "/set", "/show", "/save", "/load"});
+  const auto close = nearest(
+      name, {"/bye", "/help", "/clear", "/system", "/set", "/show", "/share", "/save", "/load"});
   return print(
       format("no command {}{}; /help lists them (a message that begins with / goes "
              "between three quotes)\n",

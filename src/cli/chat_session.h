@@ -23,6 +23,7 @@ class ChatSession {
     kAsk,    // send messages() to the model, then call answered() or failed()
     kSave,   // write to_value() to the place named `text`
     kLoad,   // read the place named `text` and give it to load()
+    kShare,  // share the last answer, under the licence named `text` if it names one
     kQuit,
   };
   struct Step {

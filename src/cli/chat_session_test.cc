@@ -82,6 +82,16 @@ TEST(ChatSession, CommandsDoWhatTheySay) {
   EXPECT_NE(chat.take_line("/halp").text.find("did you mean /help?"), std::string::npos);
 }
 
+TEST(ChatSession, SharesAnAnswerOnlyWhenThereIsOne) {
+  ChatSession chat("tiny", {});
+  EXPECT_EQ(chat.take_line("/share").action, Do::kPrint);
+  chat.take_line("Why?");
+  chat.answered("Because.");
+  const auto step = chat.take_line("/share CC0-1.0");
+  EXPECT_EQ(step.action, Do::kShare);
+  EXPECT_EQ(step.text, "CC0-1.0");
+}
+
 TEST(ChatSession, SettingsAreCheckedAndCanBeTakenBack) {
   auto chat = session();
   chat.take_line("/set temperature 0.5");

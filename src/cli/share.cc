@@ -1,4 +1,6 @@
 // share, rate, edit, retract: what the owner puts into the open record, and takes out again.
+#include "cli/share.h"
+
 #include <algorithm>
 #include <memory>
 
@@ -21,6 +23,15 @@ struct ShareOptions {
   bool preview = false, now = false;
 };
 
+ShareTerms terms_of(const ShareOptions& options) {
+  ShareTerms out;
+  out.answer = options.answer;
+  if (options.licence) out.licence = *options.licence;
+  if (options.scope) out.scope = *options.scope;
+  out.now = options.now;
+  return out;
+}
+
 struct RecordOptions {
   std::optional<std::string> record, word, reason;
   std::vector<std::string> text;
@@ -36,16 +47,21 @@ codec::Array words_of(std::string_view list) {
   return out;
 }
 
-codec::Value request_of(const ShareOptions& options) {
-  codec::Value out = codec::Object{{"licence", options.licence.value_or("CC-BY-4.0")},
-                                   {"scope", words_of(options.scope.value_or("train,eval"))}};
-  if (options.answer) {
-    const std::size_t hash = options.answer->find('#');
-    out.set("answer", options.answer->substr(0, hash));
+codec::Value request_of(const ShareTerms& terms) {
+  codec::Value out = codec::Object{{"licence", terms.licence}, {"scope", words_of(terms.scope)}};
+  if (terms.answer) {
+    const std::size_t hash = terms.answer->find('#');
+    out.set("answer", terms.answer->substr(0, hash));
     if (hash != std::string::npos)
-      out.set("choice", parse_int(options.answer->substr(hash + 1)).value_or(-1));
+      out.set("choice", parse_int(terms.answer->substr(hash + 1)).value_or(-1));
   }
   return out;
+}
+
+Result<codec::Value> preview_of(const NodeClient& client, const ShareTerms& terms) {
+  codec::Value asked = request_of(terms);
+  asked.set("preview", true);
+  return client.post("/loam/v1/share", asked);
 }
 
 std::string joined(const codec::Value& value, std::string_view name) {
@@ -87,19 +103,18 @@ void print_preview(Console& console, const codec::Value& preview) {
   console.out(wrap(text_at(preview, "meaning"), kWidth, 0) + "\n");
 }
 
-void print_submission(Invocation& invocation, const codec::Value& submission) {
-  Console& console = invocation.console;
-  if (invocation.globals.json) return console.json(submission);
+void print_submission(Console& console, env::Clock& clock, const codec::Value& submission) {
+  if (console.options().json) return console.json(submission);
   const std::string id = text_at(submission, "submission");
-  if (invocation.globals.quiet) return console.line(id);
+  if (console.options().quiet) return console.line(id);
   if (const std::string record = text_at(submission, "record"); !record.empty()) {
     console.line(format("published as {}", record));
     console.note("Recorded in this node's log only, until somebody follows it or you serve it.");
     return;
   }
-  console.line(format("{} is queued; it is published {}", id,
-                      relative_time(parse_time_ms(text_at(submission, "publishes_at")),
-                                    invocation.clock.wall_ms())));
+  console.line(
+      format("{} is queued; it is published {}", id,
+             relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
   console.note(format("loam share --cancel {} takes it back without a trace until then", id));
 }
 
@@ -114,25 +129,15 @@ Result<int> share(Invocation& invocation, const ShareOptions& options) {
       console.line(format("cancelled {}; nothing of it is left", *options.cancel));
     return 0;
   }
-  codec::Value request = request_of(options);
-  codec::Value asked = request;
-  asked.set("preview", true);
-  const auto preview = LOAM_TRY(client.post("/loam/v1/share", asked));
-  if (options.preview) {
-    if (invocation.globals.json)
-      console.json(preview);
-    else
-      print_preview(console, preview);
+  if (!options.preview) {
+    LOAM_TRY(share_answer(console, invocation.clock, client, terms_of(options)));
     return 0;
   }
-  if (!invocation.globals.yes) print_preview(console, preview);
-  const std::string question =
-      options.now ? "Publish this now? The hour in its header then says when you did it"
-                  : "Share this?";
-  if (!LOAM_TRY(console.ask(question)))
-    return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
-  request.set("now", options.now);
-  print_submission(invocation, LOAM_TRY(client.post("/loam/v1/share", request)));
+  const auto preview = LOAM_TRY(preview_of(client, terms_of(options)));
+  if (invocation.globals.json)
+    console.json(preview);
+  else
+    print_preview(console, preview);
   return 0;
 }
 
@@ -231,6 +236,21 @@ Verb record_verb(std::string name, const std::shared_ptr<RecordOptions>& options
 }
 
 }  // namespace
+
+Result<> share_answer(Console& console, env::Clock& clock, const NodeClient& client,
+                      const ShareTerms& terms) {
+  const auto preview = LOAM_TRY(preview_of(client, terms));
+  if (!console.options().yes) print_preview(console, preview);
+  const std::string question =
+      terms.now ? "Publish this now? The hour in its header then says when you did it"
+                : "Share this?";
+  if (!LOAM_TRY(console.ask(question)))
+    return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
+  codec::Value request = request_of(terms);
+  request.set("now", terms.now);
+  print_submission(console, clock, LOAM_TRY(client.post("/loam/v1/share", request)));
+  return {};
+}
 
 Verb share_verb() {
   const auto options = std::make_shared<ShareOptions>();
