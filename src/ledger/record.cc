@@ -41,26 +41,26 @@ enum Field : std::int64_t {
 };
 
 struct KindRule {
-  Kind kind;
-  std::string_view name;
-  bool has_body;     // and with it licence and scope
-  bool hour_times;   // who was active when is nobody's business
   std::size_t refs;  // exactly so many; kAnyRefs: any number
+  std::string_view name;
+  Kind kind;
+  bool has_body;    // and with it licence and scope
+  bool hour_times;  // who was active when is nobody's business
   bool has_payload;
 };
 constexpr std::size_t kAnyRefs = SIZE_MAX;
 constexpr KindRule kRules[] = {
-    {Kind::kData, "data", true, true, 0, false},
-    {Kind::kEdit, "edit", true, true, 1, false},
-    {Kind::kVote, "vote", false, true, 1, true},
-    {Kind::kReceipt, "receipt", false, true, kAnyRefs, true},
-    {Kind::kAttestation, "attestation", false, true, kAnyRefs, true},
-    {Kind::kPublication, "publication", false, false, kAnyRefs, true},
-    {Kind::kKey, "key", false, false, 0, true},
-    {Kind::kNode, "node", false, false, 0, true},
-    {Kind::kRetraction, "retraction", false, true, 1, true},
-    {Kind::kCheckpoint, "checkpoint", false, false, 0, true},
-    {Kind::kEvidence, "evidence", false, false, kAnyRefs, true},
+    {0, "data", Kind::kData, true, true, false},
+    {1, "edit", Kind::kEdit, true, true, false},
+    {1, "vote", Kind::kVote, false, true, true},
+    {kAnyRefs, "receipt", Kind::kReceipt, false, true, true},
+    {kAnyRefs, "attestation", Kind::kAttestation, false, true, true},
+    {kAnyRefs, "publication", Kind::kPublication, false, false, true},
+    {0, "key", Kind::kKey, false, false, true},
+    {0, "node", Kind::kNode, false, false, true},
+    {1, "retraction", Kind::kRetraction, false, true, true},
+    {0, "checkpoint", Kind::kCheckpoint, false, false, true},
+    {kAnyRefs, "evidence", Kind::kEvidence, false, false, true},
 };
 
 const KindRule* rule_of(Kind kind) {

@@ -24,7 +24,7 @@ std::unexpected<Error> damaged(const env::Path& file, std::string_view why) {
 
 std::string grouped(std::uint64_t index) {
   std::string out = format("{:03}", index % 1000);
-  for (index /= 1000; index > 0; index /= 1000) out = format("x{:03}/", index % 1000) + out;
+  for (index /= 1000; index > 0; index /= 1000) out = format("x{:03}/{}", index % 1000, out);
   return out;
 }
 
