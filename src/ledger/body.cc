@@ -134,8 +134,9 @@ Result<Conversation> parse_conversation(ByteView body) {
   const codec::Value* replayable = members.find("replayable");
   const codec::Value* replay = members.find("replay");
   if (replayable == nullptr || replayable->as_bool() == nullptr ||
-      *replayable->as_bool() != (replay != nullptr && !replay->is_null()))
+      *replayable->as_bool() != (replay != nullptr))
     return refuse("\"replayable\" does not say whether there is a \"replay\"");
+  if (replay != nullptr && replay->is_null()) return refuse("a \"replay\" that is null");
   if (replay != nullptr) out.replay = *replay;
   LOAM_TRY(members.end());
   if (out.masked > 0 && replay != nullptr) return refuse("a masked body cannot be replayed");

@@ -191,7 +191,7 @@ class LogImpl final : public Log {
           }
           Record record = LOAM_TRY(sign(post->headers[i]));
           const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
-          LOAM_TRY(storage_->append(record, delta));
+          static_cast<void>(LOAM_TRY(storage_->append(record, delta)));
           if (draft.body) LOAM_TRY(storage_->put_body(record.id, *draft.body));
           if (!draft.token.empty()) LOAM_TRY(storage_->put_token(draft.token, record.id));
           erased = erased || delta.erased.has_value();

@@ -100,7 +100,8 @@ TEST_F(LogTest, APostIsDurableThenPublishedAndProvable) {
 TEST_F(LogTest, ItGrowsOverTilesAndRestartsAndOldTreesAreInNewOnes) {
   open();
   std::vector<crypto::Checkpoint> seen;
-  for (const std::uint64_t more : {1, 200, 55, 1, 300}) {  // 257 and 557: over the edge of a tile
+  for (const std::uint64_t more :
+       {1U, 200U, 55U, 1U, 300U}) {  // 257 and 557: over the edge of a tile
     post(more);
     seen.push_back(checkpoint());
     open();

@@ -58,7 +58,7 @@ Result<std::uint64_t> restore_from_tiles(Storage& storage, const env::Path& fold
       for (const Bytes& entry : entries) {
         const Record record = LOAM_TRY(verify_record(entry, rules.net));
         const Delta delta = LOAM_TRY(apply(storage, record, rules));
-        LOAM_TRY(storage.append(record, delta));
+        static_cast<void>(LOAM_TRY(storage.append(record, delta)));
       }
       return {};
     });

@@ -134,7 +134,7 @@ class SqliteStorage final : public Storage {
 
   Result<std::uint64_t> size() override {
     auto row = LOAM_TRY(database_.prepare("SELECT COALESCE(MAX(place) + 1, 0) FROM records"));
-    LOAM_TRY(row.step());
+    static_cast<void>(LOAM_TRY(row.step()));
     return static_cast<std::uint64_t>(row.integer(0));
   }
 

@@ -29,7 +29,7 @@ Result<bool> speaks_for(const StateReader& state, const crypto::PublicKey& key,
 }
 
 Result<> apply_retraction(const StateReader& state, const Record& record, Delta& out) {
-  LOAM_TRY(decode_retraction(record.header.payload));
+  static_cast<void>(LOAM_TRY(decode_retraction(record.header.payload)));
   const RecordId target = record.header.refs.front();
   const auto known = LOAM_TRY(state.record(target));
   if (known) {
@@ -78,7 +78,7 @@ Result<Delta> apply(const StateReader& state, const Record& record, const LogRul
                   format("sequence number {} is missing before it", out.author.next_seq));
   ++out.author.next_seq;
   switch (header.kind) {
-    case Kind::kVote: LOAM_TRY(decode_vote(header.payload)); break;
+    case Kind::kVote: static_cast<void>(LOAM_TRY(decode_vote(header.payload))); break;
     case Kind::kRetraction: LOAM_TRY(apply_retraction(state, record, out)); break;
     case Kind::kKey: LOAM_TRY(apply_key_change(state, record, out)); break;
     case Kind::kData:

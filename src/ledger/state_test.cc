@@ -158,7 +158,7 @@ TEST_P(StorageContract, AFailedTransactionLeavesNothing) {
   const Record record = data(ann_, 0);
   const auto failed = storage_->transaction([&]() -> Result<> {
     const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
-    LOAM_TRY(storage_->append(record, delta));
+    static_cast<void>(LOAM_TRY(storage_->append(record, delta)));
     return fail(ErrorCode::kUnavailable, "no");
   });
   EXPECT_FALSE(failed);

@@ -172,6 +172,8 @@ def bodies():
     yield "masked, and a replay", cbor(conversation(masked=1, replayable=True, replay=replay)), False
     yield "replayable without a replay", cbor(conversation(replayable=True)), False
     yield "a replay that is not replayable", cbor(conversation(replay=replay)), False
+    yield "a replay that is null", cbor(conversation(replay=None)), False
+    yield "replayable, and a replay that is null", cbor(conversation(replayable=True, replay=None)), False
     yield "a float in the replay", cbor(conversation(replayable=True, replay={"t": 0.5})), False
     yield "a tag in the replay", cbor(conversation(replayable=True, replay=cbor2.CBORTag(1000, 1))), False
     yield "a key of the replay that is no text", cbor(conversation(replayable=True, replay={1: 1})), False
