@@ -102,18 +102,29 @@ std::string shown(const Example& example, const Mask& mask) {
                 example.text.substr(mask.begin, mask.end - mask.begin));
 }
 
-void count(const Example& example, const std::vector<Mask>& masks, Score& score) {
-  for (const Mask& mask : example.expected) {
-    const bool found = contains(masks, mask);
-    ++(found ? score.right : score.missed);
-    if (!found) log::info("redaction", "missed {}", shown(example, mask));
+/// Adds what `masks` say of an example to its kinds, to its subject and to the sum.
+struct Scores {
+  std::map<std::string, Score> of;
+
+  void add(const Example& example, const std::vector<Mask>& masks) {
+    for (const Mask& mask : example.expected) {
+      const bool found = contains(masks, mask);
+      for (Score* score : rows(example, mask)) ++(found ? score->right : score->missed);
+      if (!found) log::info("redaction", "missed {}", shown(example, mask));
+    }
+    for (const Mask& mask : masks) {
+      if (contains(example.expected, mask)) continue;
+      for (Score* score : rows(example, mask)) ++score->wrong;
+      log::info("redaction", "wrong  {}", shown(example, mask));
+    }
   }
-  for (const Mask& mask : masks) {
-    if (contains(example.expected, mask)) continue;
-    ++score.wrong;
-    log::info("redaction", "wrong  {}", shown(example, mask));
+
+ private:
+  std::vector<Score*> rows(const Example& example, const Mask& mask) {
+    return {&of["kind " + std::string(finding_name(mask.finding))],
+            &of["subject " + example.subject], &of["overall"]};
   }
-}
+};
 
 TEST(RedactionCorpus, IsLargeAndHalfOfItAreLookAlikesThatStay) {
   const std::vector<Example> corpus = read_corpus();
@@ -124,33 +135,20 @@ TEST(RedactionCorpus, IsLargeAndHalfOfItAreLookAlikesThatStay) {
 }
 
 TEST(RedactionCorpus, IsMaskedWithFewMissesAndFewMistakes) {
-  std::map<std::string, Score> by_subject;
-  std::map<std::string, std::size_t> examples;
-  Score overall;
-  for (const Example& example : read_corpus()) {
-    Score score;
-    count(example, redact(example.text).masks, score);
-    ++examples[example.subject];
-    for (Score* sum : {&by_subject[example.subject], &overall}) {
-      sum->right += score.right;
-      sum->missed += score.missed;
-      sum->wrong += score.wrong;
-    }
-  }
-  for (const auto& [subject, score] : by_subject)
-    log::info("redaction",
-              "{:34} examples {:3} right {:3} missed {:2} wrong {:2} recall {:.3f}"
-              " precision {:.3f}",
-              subject, examples[subject], score.right, score.missed, score.wrong, score.recall(),
-              score.precision());
-  log::info("redaction", "overall: recall {:.4f} precision {:.4f}", overall.recall(),
-            overall.precision());
+  Scores scores;
+  for (const Example& example : read_corpus()) scores.add(example, redact(example.text).masks);
+  for (const auto& [name, score] : scores.of)
+    log::info("redaction", "{:36} right {:3} missed {:2} wrong {:2} recall {:.3f} precision {:.3f}",
+              name, score.right, score.missed, score.wrong, score.recall(), score.precision());
 
   // What carries a checksum or a prefix has no excuse.
-  for (const char* const proven : {"card", "iban", "secret-marked", "seed-phrase"})
-    EXPECT_GE(by_subject[proven].recall(), 0.98) << proven;
-  EXPECT_GE(overall.recall(), 0.95);
-  EXPECT_GE(overall.precision(), 0.97);
+  for (const char* const proven :
+       {"kind card", "kind iban", "kind seed-phrase", "subject secret-marked"}) {
+    EXPECT_GE(scores.of[proven].right, 25U) << proven;
+    EXPECT_GE(scores.of[proven].recall(), 0.98) << proven;
+  }
+  EXPECT_GE(scores.of["overall"].recall(), 0.95);
+  EXPECT_GE(scores.of["overall"].precision(), 0.97);
 }
 
 TEST(RedactionCorpus, MasksLieInTheTextInOrderAndOnCharacterBorders) {

@@ -59,14 +59,7 @@ constexpr std::string_view kPrefixed[] = {
 };
 
 const Pattern& prefixed() {
-  static const Pattern pattern([] {
-    std::string any;
-    for (const std::string_view one : kPrefixed) {
-      any += any.empty() ? "\\b(?:" : "|";
-      any += one;
-    }
-    return any + ")";
-  }());
+  static const Pattern pattern("\\b" + either(kPrefixed));
   return pattern;
 }
 

@@ -1,6 +1,7 @@
 // Secrets that a name in front of them betrays: assignments, sentences, headers, URLs.
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/parse.h"
 #include "commons/redaction_checks.h"
@@ -13,45 +14,60 @@ namespace {
 constexpr std::size_t kValueBytesMax = 512;  // of a value's pattern, as {1,512} below
 
 // What people choose: any value behind these that mixes letters with digits or signs is believed.
-#define LOAM_PASSWORD_NAMES                                                                       \
-  "passwords?|passwd|passphrase|passwort|kennwort|contrase[ñn]a|wachtwoord|lösenord|mot de passe" \
-  "|has[łl]o|парол[ьяю]|şifre(?:m|si)?|sifre|parola|كلمة المرور|كلمة السر|סיסמה|סיסמא|הסיסמה"     \
-  "|पासवर्ड|รหัสผ่าน|密码|密碼|口令|パスワード|비밀번호|암호|mật khẩu"                               \
-  "|\\b(?:[a-z0-9]{1,20}_)?(?:pass|pwd|pw|psw|mdp|clave|senha|secret|passcode)"
+constexpr std::string_view kPasswordNames[] = {
+    R"(passwords?|passwd|passphrase)",
+    R"(passwort|kennwort|wachtwoord|lösenord|contrase[ñn]a|mot de passe|has[łl]o|parola)",
+    R"(парол[ьяю]|şifre(?:m|si)?|sifre|mật khẩu|κωδικός)",
+    R"(كلمة (?:ال)?مرور|كلمة (?:ال)?سر|הסיסמה|סיסמה|סיסמא|पासवर्ड|รหัส(?:ผ่าน|ไวไฟ)?)",
+    R"(密码|密碼|口令|パスワード|비밀번호|암호)",
+};
+constexpr std::string_view kShortPasswordNames =
+    R"(\b(?:[a-z0-9]{1,20}_)?(?:pass|pwd|pw|psw|mdp|clave|senha|secret|passcode))";
 // What machines draw: a value behind these must look drawn.
-#define LOAM_KEY_NAMES                                                                            \
-  "(?:api|access|secret|private|auth|encryption|signing|service|account|storage|client|shared"    \
-  "|master|refresh|session|webhook|deploy|bot|id|csrf)[ _.-]?(?:key|token|secret)"                \
-  "|apikey|\\b(?:[a-z0-9]{1,20}_)?token|credentials?|session[ "                                   \
-  "_-]?id|phpsessid|jsessionid|schlüssel"                                                         \
-  "|clé (?:api|privée|secrète)|clave (?:api|privada|secreta)|chave (?:api|privada|secreta)"       \
-  "|klucz (?:api|prywatny)|ключ(?: api)?|токен|anahtarı|jeton|مفتاح|الرمز|מפתח|कुंजी|टोकन|คีย์|โทเคน" \
-  "|私钥|密钥|密鑰|令牌|秘密鍵|キー|トークン|개인키|비밀키|키|토큰|khóa"
+constexpr std::string_view kKeyNames[] = {
+    R"((?:api|access|secret|private|auth|encryption|signing|service)[ _.-]?(?:key|token|secret))",
+    R"((?:account|storage|client|shared|master|refresh|session)[ _.-]?(?:key|token|secret))",
+    R"((?:webhook|deploy|bot|id|csrf)[ _.-]?(?:key|token|secret))",
+    R"(apikey|\b(?:[a-z0-9]{1,20}_)?token|credentials?|session[ _-]?id|phpsessid|jsessionid)",
+    R"(schlüssel|clé (?:api|privée|secrète)|c(?:lave|have) (?:api|privada|secreta))",
+    R"(klucz (?:api|prywatny)|ключ(?: api)?|токен|anahtarı|jeton|khóa)",
+    R"(مفتاح|الرمز|מפתח|कुंजी|टोकन|คีย์|โทเคน|私钥|密钥|密鑰|令牌|秘密鍵|キー|トークン|개인키|비밀키|키|토큰)",
+};
+// "password for the wifi is ...", "пароль от почты: ..."
+constexpr std::string_view kWhose = R"((?:\s[\p{L}\p{M}'’]{1,16}){0,3}?)";
 // From a name to its value: a sign, or a word that says "is".
-#define LOAM_LINK                                                                                 \
-  "(?:[\"']\\]?)?(?:\\s{0,3}(?::=|=>|->|={1,3}|:|>)\\s{0,3}"                                      \
-  "|\\s{1,2}(?:is|ist|lautet|est|es|é|è|jest|to|это|هي|هو|היא|הוא|है|คือ|là|是|为|e)\\s{0,2}:?\\s{" \
-  "1,"                                                                                            \
-  "2}"                                                                                            \
-  "|\\s?(?:是|为|為|は|는|은|คือ)\\s{0,2}[:]?\\s{0,2}|\\s—\\s|\\s-\\s)"
-#define LOAM_VALUE                                                      \
-  "(?:\"([^\"\\s]{1,512})|'([^'\\s]{1,512})|`([^`\\s]{1,512})|[「“”„«]" \
-  "?([!#-&(-;=?-_a-~\\p{Latin}\\p{Cyrillic}\\p{Greek}]{1,512}))"
+constexpr std::string_view kLinks[] = {
+    R"(\s{0,3}(?::=|=>|->|={1,3}|:|>)\s{0,3})",
+    R"(\s{1,2}(?:is|was|ist|war|lautet|est|était|es|era|é|è|e|jest|to|это|был|là|c['’]est)\s{0,2}:?\s{1,2})",
+    R"(\s{1,2}(?:هي|هو|היא|הוא|है|คือ|是|为)\s{0,2}:?\s{1,2})",
+    R"(\s?(?:是|为|為|は|는|은|คือ)\s{0,2}:?\s{0,2})",
+    R"(\s—\s|\s-\s)",
+};
+// In quotes of three kinds, or without: four groups.
+constexpr std::string_view kValue =
+    R"((?:"([^"\s]{1,512})|'([^'\s]{1,512})|`([^`\s]{1,512})|[「“”„«]?)"
+    R"(([!#-&(-;=?-_a-~\p{Latin}\p{Cyrillic}\p{Greek}]{1,512})))";
 
+std::string value_behind(std::string names) {
+  std::string expression = "(?i)(?:" + std::move(names) + R"()[0-9]{0,2}(?:["']\]?)?)";
+  expression += either(kLinks) + "(?:(?:bearer|basic) )?";
+  return expression.append(kValue);
+}
 const Pattern& named_password() {
-  static const Pattern pattern("(?i)(?:" LOAM_PASSWORD_NAMES ")[0-9]{0,2}" LOAM_LINK LOAM_VALUE);
+  static const Pattern pattern(value_behind(either(kPasswordNames) + std::string(kWhose) + '|' +
+                                            std::string(kShortPasswordNames)));
   return pattern;
 }
 const Pattern& named_key() {
-  static const Pattern pattern("(?i)(?:" LOAM_KEY_NAMES ")[0-9]{0,2}" LOAM_LINK
-                               "(?:(?:bearer|basic) )?" LOAM_VALUE);
+  static const Pattern pattern(value_behind(either(kKeyNames)));
   return pattern;
 }
-
-#undef LOAM_PASSWORD_NAMES
-#undef LOAM_KEY_NAMES
-#undef LOAM_LINK
-#undef LOAM_VALUE
+/// "password Winter2023": nothing says that a value follows, so it must be a strong one.
+const Pattern& password_at_once() {
+  static const Pattern pattern("(?i)" + either(kPasswordNames) + std::string(kWhose) +
+                               R"(\s{1,2}([!#-&(-;=?-_a-~]{0,64}[0-9][!#-&(-;=?-_a-~]{0,448}))");
+  return pattern;
+}
 
 const Pattern& command_option() {
   static const Pattern pattern(
@@ -95,15 +111,18 @@ bool is_template(std::string_view value) {
          RE2::FullMatch(re2::StringPiece(value.data(), value.size()), place);
 }
 
-/// `os.environ[`, `config.db.password`, `getenv(`, `&buffer`, `!vault`: code, where no quotes are.
-/// `next` is the byte behind it.
+/// `os.environ[`, `std::string(x`, `&buffer`, `!vault`: code, where no quotes are. `next` is the
+/// byte behind.
 bool is_code(std::string_view value, char next) {
-  if (next == '(' || next == '[') return true;
-  static const RE2 code(
-      "[!@&*][A-Za-z0-9_]*"
-      "|[A-Za-z_][A-Za-z0-9_]*(?:(?:\\.|->|::)[A-Za-z_][A-Za-z0-9_]*)+"
-      "|[A-Za-z_][A-Za-z0-9_.]*[\\[(].*");
-  return RE2::FullMatch(re2::StringPiece(value.data(), value.size()), code);
+  static const RE2 code("[!@&*][A-Za-z0-9_]*|[A-Za-z_][A-Za-z0-9_.:>-]*[\\[(].*");
+  return next == '(' || next == '[' ||
+         RE2::FullMatch(re2::StringPiece(value.data(), value.size()), code);
+}
+
+/// `config.db1.password`: code behind a sign; in "the password is a.b7" it may well be one.
+bool is_member(std::string_view value) {
+  static const RE2 member("[A-Za-z_][A-Za-z0-9_]*(?:(?:\\.|->|::)[A-Za-z_][A-Za-z0-9_]*)+");
+  return RE2::FullMatch(re2::StringPiece(value.data(), value.size()), member);
 }
 
 /// Letters with digits, or letters with a sign that words do not have; or digits alone, six or
@@ -122,6 +141,15 @@ bool looks_chosen(std::string_view value) {
   }
   const bool digits_only = std::ranges::all_of(value, is_ascii_digit);
   return (letter && (digit || sign)) || digits_only;
+}
+
+/// Both cases and a digit, eight bytes or more.
+bool is_strong(std::string_view value) {
+  const auto any = [&](char low, char high) {
+    return std::ranges::any_of(value, [&](char c) { return c >= low && c <= high; });
+  };
+  return value.size() >= 8 && any('a', 'z') && any('A', 'Z') && any('0', '9') &&
+         !is_placeholder(value);
 }
 
 bool is_drawn_key(std::string_view value) { return looks_drawn(value) && !is_placeholder(value); }
@@ -174,8 +202,20 @@ void find_assigned(const Pattern& pattern, std::string_view text, Believe believ
     const std::string_view value =
         quoted ? before_mask(matched) : without_tail(before_mask(matched));
     if (value.empty() || is_template(value) || !believe(value)) return value_begin;
-    if (!quoted && is_code(value, next)) return value_begin;
+    const std::size_t name = begin_of(text, groups[0]);
+    const std::string_view link = text.substr(name, value_begin - name);
+    const bool sign = link.contains('=') || link.contains(':');
+    if (!quoted && (is_code(value, next) || (sign && is_member(value)))) return value_begin;
     return add(text, value, matched, found);
+  });
+}
+
+void find_at_once(std::string_view text, std::vector<Mask>& found) {
+  password_at_once().each<2>(text, [&](const auto& groups) {
+    const std::string_view value = without_tail(before_mask(groups[1]));
+    if (is_strong(value) && !is_template(value) && !is_code(value, '\n'))
+      return add(text, value, groups[1], found);
+    return begin_of(text, groups[1]);
   });
 }
 
@@ -227,6 +267,7 @@ void find_in_urls(std::string_view text, std::vector<Mask>& found) {
 
 void find_named_secrets(std::string_view folded, std::vector<Mask>& found) {
   find_assigned(named_password(), folded, looks_chosen, found);
+  find_at_once(folded, found);
   find_assigned(named_key(), folded, is_drawn_key, found);
   find_in_commands(folded, found);
   find_in_urls(folded, found);

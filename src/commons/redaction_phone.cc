@@ -161,61 +161,120 @@ void find_american(std::string_view text, std::vector<Mask>& found) {
   });
 }
 
-// Words for a telephone. Those of scripts with spaces must begin where a word begins.
-#define LOAM_PHONE_WORDS                                                                           \
-  "(?:(?:^|[^\\p{L}\\p{N}_\\[])(?:tel|telephone|tel[eé]f[oóô]n\\p{L}{0,6}|t[ée]l[ée]phone|t[ée]l"  \
-  "|phone|ph|mobile|mobil|mob\\.|cell|cellphone|cell phone|mobile phone|landline|fax|telefax"      \
-  "|handy|handynummer|handynr|mobilnummer|rufnummer|durchwahl|festnetz|hotline|m[óo]vil|celular"   \
-  "|portable|gsm|telem[óo]vel|kom|kom[óo]rka|cep|cep tel|sms|whatsapp|viber|telegram|call|dial"    \
-  "|call (?:me|us|him|her|them)|text me|reach (?:me|us|him|her)|ruf mich(?: bitte)?(?: "           \
-  "an)?|anrufen"                                                                                   \
-  "|appele[zr]?|appelle(?:z)?(?:-moi)?|ll[áa]m[ea](?:me)?|ligue|zadzwoń|позвони(?:те)?"            \
-  "|звоните|телефон\\p{L}{0,3}|тел|моб|мобильн\\p{L}{1,3}|номер телефона|đt|sđt|điện thoại"        \
-  "|số điện thoại|di động|gọi|טלפון|הטלפון|נייד|טל|התקשרו|फ़ोन|फोन|मोबाइल|फ़ोन नंबर)"                 \
-  "|(?:هاتف|تليفون|تلفون|جوال|موبايل|محمول|واتساب|رقم)\\p{Arabic}{0,3}|(?:โทร|มือถือ)[\\p{Thai}]{0," \
-  "16}"                                                                                            \
-  "|电话|電話|手机|手機|联系方式|携帯|携帯電話|전화|휴대폰|핸드폰|휴대전화|연락처|wa\\.me/)"
+/// One kind of joint, two joints or more, and either a group of three or five pairs that do not
+/// count up as "01 02 03 04 05" does.
+bool is_grouped_evenly(std::string_view written) {
+  static const RE2 groups("[0-9]+(?: [0-9]{2,4}){2,4}|[0-9]+(?:-[0-9]{2,4}){2,4}");
+  static const RE2 pairs("[0-9]{2}(?: [0-9]{2}){4}|[0-9]{2}(?:-[0-9]{2}){4}");
+  const re2::StringPiece piece(written.data(), written.size());
+  if (RE2::FullMatch(piece, pairs)) return written[3] != written[0] || written[4] != written[1] + 1;
+  return RE2::FullMatch(piece, groups);
+}
 
-// What may stand between the word and the number.
-#define LOAM_PHONE_LINKS                                                                      \
-  "[\\s:.=#*_\"'’/,|-]{0,4}(?:\\([^()\\d\\n]{1,20}\\)[\\s:]{0,3})?"                           \
-  "(?:(?:numbers?|no|nr|num|nummer|num[ée]ro|n[úu]mero|numer\\p{L}?|номер\\p{L}?|numaras[ıi]" \
-  "|numaram|phone|telefonu|me|us|is|ist|lautet|est|es|é|jest|to|это|at|on|unter|au|al|en|no"  \
-  "|em|pod|по|là|is now|מספר|הוא|है|नंबर|पर|رقم|هو|على|work|home|office|privat|pro"             \
-  "|mobile|mobil|n[°º]|เบอร์|หมายเลข|คือ|号码|號碼|号|番号|번호|是|为|は|가|는|은|số)"          \
-  "[\\s:.=#*_\"'’,|-]{0,4}){0,4}"
+/// "06 39 98 00 11", "054-000-9876", "0532 000 11 22", "(21) 90000-4321": a national number by its
+/// form alone, which is a zero in front and groups, or an area in brackets.
+void find_grouped(std::string_view text, std::vector<Mask>& found) {
+  static const Pattern form(
+      R"(\([0-9]{2}\) ?[0-9]{4,5}-[0-9]{4}|8 ?\([0-9]{3}\) ?[0-9]{3}-[0-9]{2}-[0-9]{2})"
+      R"(|0[ -]?[1-9][0-9]{0,4}([ -])[0-9]{2,4}[ -][0-9 -]{2,12})");
+  form.each<2>(text, [&](const auto& groups) {
+    const std::size_t begin = begin_of(text, groups[0]);
+    const Written number = read_number(text, begin, 12);
+    const char before = byte_before(text, begin);
+    const bool behind_number =
+        begin > 1 && is_ascii_digit(text[begin - 2]) && !is_ascii_letter(before);
+    const bool inside =
+        is_ascii_alnum(before) || behind_number || std::string_view("-./_$,+:").contains(before);
+    if (inside || number.end == 0 || ends_in_word(text, number.end)) return begin + 1;
+    const std::string_view written = text.substr(begin, number.end - begin);
+    const bool bracketed = groups[1].data() == nullptr;
+    const bool fits = number.digits.size() >= 9 && number.digits.size() <= 11;
+    if (!fits || (!bracketed && !is_grouped_evenly(written))) return begin + 1;
+    found.push_back({begin, number.end, Finding::kPhone});
+    return number.end;
+  });
+}
+
+// Words for a telephone, in scripts where they must begin a word.
+constexpr std::string_view kWords[] = {
+    R"(tel|telephone|phone|ph|mobile(?: phone)?|mob\.|cell(?: ?phone)?|landline|fax|telefax|hotline)",
+    R"(sms|whatsapp|viber|telegram|gsm|dial|call(?: (?:me|us|him|her|them))?|text me)",
+    R"(reach (?:me|us|him|her)|my (?:new |old |other )?number(?:'s)?)",
+    R"(tel[eé]f[oóô]n\p{L}{0,6}|handy(?:nummer|nr)?|mobil(?:nummer)?|rufnummer|durchwahl|festnetz)",
+    R"(anrufen|ruf mich(?: bitte)?(?: an)?|meine (?:neue )?nummer|erreichbar|erreichst|(?:ich )?bin)",
+    R"(m[óo]vil|celular|cellulare|ll[áa]m(?:a|e|ar)(?:me)?|chiama(?:mi|re)?|telefonami|mi (?:nuevo )?n[úu]mero)",
+    R"(t[ée]l|t[ée]l[ée]phone|portable|appele[zr]?|appelle[zs]?(?:-moi)?|joindre|joignable|mon num[ée]ro)",
+    R"(telem[óo]vel|ligue|liga|me liga(?:r)?|whats|(?:o )?meu n[úu]mero)",
+    R"(kom|kom[óo]rka|zadzwoń|m[óo]j numer)",
+    R"(телефон\p{L}{0,3}|тел|моб|мобильн\p{L}{1,3}|позвони(?:те)?|звоните|мой номер)",
+    R"(cep(?: tel)?|numaram)",
+    R"(đt|sđt|điện thoại|số điện thoại|di động|gọi|số của tôi)",
+    R"(טלפון|הטלפון|נייד|טל|התקשרו|המספר שלי)",
+    R"(फ़ोन|फोन|मोबाइल|नंबर)",
+};
+// Such words where nothing separates words, or where other letters may touch them.
+constexpr std::string_view kTouchingWords[] = {
+    R"((?:هاتف|تليفون|تلفون|جوال|موبايل|محمول|واتساب|رقم)\p{Arabic}{0,3})",
+    R"((?:โทร|มือถือ|เบอร์)[\p{Thai}]{0,16})",
+    R"(电话|電話|手机|手機|联系方式|我的号码|携帯|携帯電話)",
+    R"(전화|휴대폰|핸드폰|휴대전화|연락처|번호)",
+    R"(wa\.me/)",
+};
+// What may stand between such a word and the number.
+constexpr std::string_view kLinks[] = {
+    R"(numbers?|no|nr|num|n[°º]|me|us|is|is now|at|on|work|home|office|phone|mobile)",
+    R"(nummer|ist|lautet|unter|der|mobil|privat|an|auf)",
+    R"(num[ée]ro|n[úu]mero|es|est|é|al|au|en|em|pro|di)",
+    R"(numer\p{L}?|jest|to|pod|номер\p{L}?|это|по|numaras[ıi]|telefonu)",
+    R"(là|số|מספר|הוא|है|पर|رقم|هو|على|คือ|หมายเลข|号码|號碼|号|番号|번호|是|为|は|가|는|은)",
+};
 
 const Pattern& behind_word() {
-  static const Pattern pattern("(?i)" LOAM_PHONE_WORDS LOAM_PHONE_LINKS "([(+]?[0-9])");
+  static const Pattern pattern("(?i)(?:(?:^|[^\\p{L}\\p{N}_\\[])" + either(kWords) + '|' +
+                               either(kTouchingWords) +
+                               R"()[\s:.=#*_"'’/,|-]{0,4}(?:\([^()\d\n]{1,20}\)[\s:]{0,3})?(?:)" +
+                               either(kLinks) + R"([\s:.=#*_"'’,|-]{0,4}){0,4}([(+]?[0-9]))");
   return pattern;
 }
 
-#undef LOAM_PHONE_WORDS
-#undef LOAM_PHONE_LINKS
+/// A word for a telephone and, further on in the line, what may well be a number.
+const Pattern& after_word() {
+  static const Pattern pattern("(?i)(?:(?:^|[^\\p{L}\\p{N}_\\[])" + either(kWords) +
+                               R"([^\p{L}\d\n\]-]|)" + either(kTouchingWords) +
+                               R"()[^\d\n$€£]{0,40}?([(+]?[0-9]))");
+  return pattern;
+}
 
 /// A date, a postal code, a price, a year or two: what else stands behind such a word.
 bool is_other_number(std::string_view written) {
   static const RE2 other(
       "[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{2}|[0-9]{4})"
-      "|[0-9]{5}-[0-9]{3}|[0-9]+\\.[0-9]{1,3}|(?:19|20)[0-9]{2}[ "
+      "|[0-9]+(?:\\.[0-9]+){3}|[0-9]{1,3}(?: [0-9]{3})* 000 "
+      "000|[0-9]{5}-[0-9]{3}|[0-9]+\\.[0-9]{1,3}|(?:19|20)[0-9]{2}[ "
       "/-]+(?:19|20)[0-9]{2}|([0-9]{1,3})(\\.[0-9]{3})+");
   return RE2::FullMatch(re2::StringPiece(written.data(), written.size()), other);
 }
 
-void find_behind_words(std::string_view text, std::vector<Mask>& found) {
-  behind_word().each<2>(text, [&](const auto& groups) {
+/// `at_once`: only linking words stand between the word and the number; else it must look the part.
+void find_behind(const Pattern& pattern, bool at_once, std::string_view text,
+                 std::vector<Mask>& found) {
+  pattern.each<2>(text, [&](const auto& groups) {
     const std::size_t begin = begin_of(text, groups[1]);
     if (groups[1][0] == '+') return begin;  // find_international() knows better where it ends
     const std::size_t start = groups[1].size() == 1 ? begin : begin + 1;
     const Written number = read_number(text, start, 15);
     if (number.end == 0) return start;
     const std::string_view written = text.substr(begin, number.end - begin);
-    // Seven digits are a local number; six only where they are apart from an area code.
-    const bool long_enough =
-        number.digits.size() >= 7 || (number.digits.size() == 6 && number.joints > 0);
     const bool argument = written[0] == '(' && is_ascii_letter(byte_before(text, begin)) &&
                           byte_at(text, number.end) == ')';  // call(1234567)
-    if (long_enough && !argument && !ends_in_word(text, number.end) && !is_other_number(written))
+    const std::size_t digits = number.digits.size();
+    // Seven digits are a local number; six only where they are apart from an area code.
+    const bool long_enough = digits >= 7 || (digits == 6 && number.joints > 0);
+    const bool trunk = number.digits[0] == '0';
+    const bool typical =
+        digits >= 9 && digits <= (trunk ? 12 : 11) && (number.joints > 0 || trunk || digits == 11);
+    if ((at_once ? long_enough : typical) && !argument && !ends_in_word(text, number.end) &&
+        !is_other_number(written))
       found.push_back({begin, number.end, Finding::kPhone});
     return number.end;
   });
@@ -227,7 +286,9 @@ void find_phones(std::string_view folded, std::vector<Mask>& found) {
   find_international(folded, found);
   find_behind_zeros(folded, found);
   find_american(folded, found);
-  find_behind_words(folded, found);
+  find_grouped(folded, found);
+  find_behind(behind_word(), true, folded, found);
+  find_behind(after_word(), false, folded, found);
 }
 
 }  // namespace loam::commons

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -23,6 +25,16 @@ inline char byte_before(std::string_view text, std::size_t at) {
 /// The byte at `at`, a newline at the end.
 inline char byte_at(std::string_view text, std::size_t at) {
   return at < text.size() ? text[at] : '\n';
+}
+
+/// "(?:a|b|c)" of rows that are alternatives themselves.
+inline std::string either(std::span<const std::string_view> rows) {
+  std::string expression;
+  for (const std::string_view row : rows) {
+    expression += expression.empty() ? "(?:" : "|";
+    expression += row;
+  }
+  return expression + ')';
 }
 
 /// A pattern that is compiled once; a mistake in it dies at the first use, which a test makes.
