@@ -116,7 +116,6 @@ class SharingImpl final : public Sharing {
 
   Result<Submission> hurry(const std::string& id) override {
     const std::scoped_lock lock(mutex_);
-    if (!LOAM_TRY(table_.queued(id))) return not_found(id);
     return publish(id);
   }
 

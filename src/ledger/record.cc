@@ -174,6 +174,13 @@ Result<Envelope> open_envelope(ByteView bytes) {
   return out;
 }
 
+/// The record whose parts `envelope` is, its signature not looked at.
+Result<Record> record_of(const Envelope& envelope, ByteView bytes) {
+  Record record{LOAM_TRY(decode_header(envelope.header)), Bytes(bytes.begin(), bytes.end()), {}};
+  record.id.digest = crypto::sha256(bytes);
+  return record;
+}
+
 }  // namespace
 
 std::string_view kind_name(Kind kind) {
@@ -303,14 +310,12 @@ Result<Record> sign_record(const Header& header, const crypto::SigningKey& key) 
 
 Result<Record> decode_record(ByteView bytes) {
   const Envelope envelope = LOAM_TRY(open_envelope(bytes));
-  Record record{LOAM_TRY(decode_header(envelope.header)), Bytes(bytes.begin(), bytes.end()), {}};
-  record.id.digest = crypto::sha256(bytes);
-  return record;
+  return record_of(envelope, bytes);
 }
 
 Result<Record> verify_record(ByteView bytes, const NetId& net) {
   const Envelope envelope = LOAM_TRY(open_envelope(bytes));
-  Record record = LOAM_TRY(decode_record(bytes));
+  Record record = LOAM_TRY(record_of(envelope, bytes));
   if (record.header.net != net) return refuse("it belongs to another network");
   if (!crypto::verify(record.header.author, to_be_signed(envelope.header, net), envelope.signature))
     return fail(ErrorCode::kCorrupt,

@@ -7,9 +7,6 @@
 namespace loam::ledger {
 namespace {
 
-constexpr std::uint64_t kBundleBytesMax = kTileWidth * (65'535 + 2);
-constexpr std::uint64_t kNoteBytesMax = 1U << 20;
-
 std::unexpected<Error> other_history(const env::Path& folder, std::string_view why) {
   return fail(
       ErrorCode::kCorrupt,

@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t kHashBytes = 32;
 constexpr unsigned kTileHeight = 8;  // levels of the tree in a tile: 2^8 is kTileWidth
 constexpr int kLevelMax = 7;         // 64-bit sizes need no more
-constexpr std::uint64_t kBundleBytesMax = kTileWidth * (65'535 + 2);
-constexpr std::uint64_t kNoteBytesMax = 1U << 20;
 constexpr std::string_view kCheckpointFile = "checkpoint";
 
 std::unexpected<Error> damaged(const env::Path& file, std::string_view why) {

@@ -15,6 +15,11 @@ namespace loam::ledger {
 /// Hashes in a tile, entries in a bundle. @source C2SP tlog-tiles.
 inline constexpr std::uint64_t kTileWidth = 256;
 
+/// Of a bundle's file, with the largest entries that the format allows.
+inline constexpr std::uint64_t kBundleBytesMax = kTileWidth * (65'535 + 2);
+/// Of a checkpoint's file.
+inline constexpr std::uint64_t kNoteBytesMax = 1U << 20;
+
 /// "tile/LEVEL/N" with N in groups of three digits, ".p/WIDTH" behind it if it is not full. The
 /// level -1 stands for the entries. @source C2SP tlog-tiles.
 std::string tile_path(int level, std::uint64_t index, std::uint64_t width = kTileWidth);
