@@ -164,9 +164,9 @@ class LogImpl final : public Log {
   /// All posts of a group in one transaction; if one of them is refused, each by itself.
   void commit(const std::vector<PostPtr>& group) {
     std::vector<std::vector<Record>> records;
-    const Result<> together = append(group, records);
+    const Result<std::uint64_t> together = append(group, records);
     if (together) {
-      settle(group, std::move(records));
+      settle(group, std::move(records), *together);
     } else if (group.size() == 1) {
       const std::scoped_lock lock(mutex_);
       group.front()->outcome = std::unexpected(together.error());
@@ -176,7 +176,9 @@ class LogImpl final : public Log {
     }
   }
 
-  Result<> append(const std::vector<PostPtr>& group, std::vector<std::vector<Record>>& records) {
+  /// How many records are new: a token may name one that was posted before.
+  Result<std::uint64_t> append(const std::vector<PostPtr>& group,
+                               std::vector<std::vector<Record>>& records) {
     const std::scoped_lock lock(storage_mutex_);
     bool erased = false;
     std::uint64_t added = 0;
@@ -202,12 +204,11 @@ class LogImpl final : public Log {
       return {};
     });
     LOAM_TRY(std::move(written));
-    added_ = added;
     // Committed: that old pages are still in a file is a reason to try again, not to say "failed".
     if (const auto scrubbed = erased ? storage_->scrub() : Result<>(); !scrubbed)
       log::warning("ledger", "erased text may still be in the database's log file: {}",
                    scrubbed.error().message);
-    return {};
+    return added;
   }
 
   Result<std::optional<Record>> posted_before(const Draft& draft) {
@@ -229,9 +230,10 @@ class LogImpl final : public Log {
     return sign_record(header, keys_.author);
   }
 
-  void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records) {
+  void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records,
+              std::uint64_t added) {
     const std::scoped_lock lock(mutex_);
-    committed_ += added_;
+    committed_ += added;
     for (std::size_t i = 0; i < group.size(); ++i) group[i]->outcome = std::move(records[i]);
     changed_.notify_all();
   }
@@ -297,7 +299,6 @@ class LogImpl final : public Log {
   std::mutex storage_mutex_;
   std::unique_ptr<Storage> storage_;  // under storage_mutex_
   TileWriter tiles_;                  // publisher's thread only, once it runs
-  std::uint64_t added_ = 0;           // records of the last group; writer's thread only
 
   std::mutex mutex_;
   std::condition_variable changed_;
