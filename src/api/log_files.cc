@@ -2,7 +2,7 @@
 #include "api/context.h"
 #include "base/format.h"
 #include "ledger/tiles.h"
-#include "ledger/verify.h"
+#include "ledger/log_source.h"
 
 namespace loam::api {
 namespace {

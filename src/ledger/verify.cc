@@ -5,8 +5,8 @@
 
 #include "base/format.h"
 #include "base/parse.h"
-#include "codec/json.h"
 #include "env/file.h"
+#include "ledger/log_source.h"
 #include "ledger/restore.h"
 
 namespace loam::ledger {
@@ -159,11 +159,6 @@ Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& 
                             const NetId& net, Storage* storage, const OnVerified& on_verified) {
   const crypto::Checkpoint checkpoint = LOAM_TRY(read_checkpoint(folder, key));
   return Walk(folder, checkpoint, net, storage).run(on_verified);
-}
-
-std::string body_json(const SaltedBody& body) {
-  return codec::to_json(
-      codec::Object{{"salt", to_base64(body.salt)}, {"body", to_base64(body.body)}});
 }
 
 Result<std::uint64_t> export_log(const env::Path& folder, const crypto::VerifierKey& key,

@@ -35,7 +35,4 @@ Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& 
 Result<std::uint64_t> export_log(const env::Path& folder, const crypto::VerifierKey& key,
                                  Storage& storage, const env::Path& target);
 
-/// A body with its salt as it is served: {"salt": base64, "body": base64}.
-std::string body_json(const SaltedBody& body);
-
 }  // namespace loam::ledger

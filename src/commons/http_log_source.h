@@ -1,0 +1,20 @@
+// A log that somebody else serves over HTTP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ledger/log_source.h"
+
+namespace loam::commons {
+
+/// The log below `url`, which ends in /log or wherever its checkpoint lies; a slash at its end is
+/// allowed. Nothing is asked for yet. Every reply is bounded in size and time.
+/// `should_stop` ends a request with Cancelled; may be empty.
+/// @error InvalidArgument  not an http or https URL.
+/// @thread any
+Result<std::unique_ptr<ledger::LogSource>> open_http_log(std::string url,
+                                                         std::function<bool()> should_stop = {});
+
+}  // namespace loam::commons
