@@ -57,6 +57,9 @@ class Index(http.server.BaseHTTPRequestHandler):
         if self.path.endswith("/pack/"):
             self.page()
             return
+        if self.path == "/npm/@some%2Fpack/1.0.0":
+            self.npm_page()
+            return
         asked = self.headers.get("Range") if self.ranges else None
         start = int(asked[6:-1]) if asked else 0
         type(self).seen.append(start)
@@ -73,6 +76,12 @@ class Index(http.server.BaseHTTPRequestHandler):
             text = json.dumps({"files": [{"filename": self.server.name, "url": f"../files/{self.server.name}"}]})
         else:
             kind, text = "text/html", f'<a href="../files/{self.server.name}#sha256=0">{self.server.name}</a>'
+        self.answer(kind, text)
+
+    def npm_page(self):
+        self.answer("application/json", json.dumps({"dist": {"tarball": f"/files/{self.server.name}"}}))
+
+    def answer(self, kind, text):
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.end_headers()
@@ -89,9 +98,10 @@ class DepsTest(unittest.TestCase):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.shutdown)
         Index.cut_at, Index.ranges, Index.seen, Index.format = None, True, [], "json"
-        index = {"index-url": f"http://127.0.0.1:{self.server.server_port}/simple"}
-        for name, value in (("CACHE", self.cache), ("pip_settings", lambda: index), ("say", lambda text: None)):
-            patch = mock.patch.object(deps, name, value)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        for where, name, value in ((deps, "CACHE", self.cache), (deps, "say", lambda text: None),
+                                   (deps.registries, "pip_settings", lambda: {"index-url": f"{self.address}/simple"})):
+            patch = mock.patch.object(where, name, value)
             patch.start()
             self.addCleanup(patch.stop)
         for patch in (mock.patch.object(deps.time, "sleep"), mock.patch.object(deps.Progress, "at")):
@@ -100,7 +110,7 @@ class DepsTest(unittest.TestCase):
 
     def serve(self, body, name, **more):
         Index.body, self.server.name = body, name
-        pin = {"package": "pack", "archive": name, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), **more}
+        pin = {"kind": "python-index", "package": "pack", "archive": name, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), **more}
         patch = mock.patch.object(deps, "PINS", {"thing": pin})
         patch.start()
         self.addCleanup(patch.stop)
@@ -193,7 +203,44 @@ class DepsTest(unittest.TestCase):
 
     def test_a_file_that_the_index_does_not_list(self):
         self.serve_wheel(archive="pack-2-py3-none-any.whl")
-        with self.assertRaisesRegex(deps.Failed, "does not list"):
+        with self.assertRaisesRegex(deps.Failed, "does not list.*\n.*by hand"):
+            deps.fetch("thing")
+
+    def serve_npm(self, **more):
+        """An archive of npm, and an npm that says what a user's settings say."""
+        npm = self.cache / "npm"
+        npm.write_text(f"#!/bin/sh\necho registry={self.address}/npm/\necho cafile=null\necho https-proxy=undefined\n")
+        npm.chmod(0o755)
+        patch = mock.patch.object(deps.shutil, "which", lambda name: str(npm))
+        patch.start()
+        self.addCleanup(patch.stop)
+        body = archive([("package/lib.so", CONTENT, tarfile.REGTYPE), ("package/x.js", b"no", tarfile.REGTYPE)])
+        return self.serve(body, "pack-1.0.0.tgz", **{
+            "kind": "npm", "package": "@some/pack", "version": "1.0.0", "file": "package/lib.so",
+            "file_bytes": len(CONTENT), "file_sha256": hashlib.sha256(CONTENT).hexdigest(), **more})
+
+    def test_one_file_of_an_npm_archive_is_fetched_and_goes_on_where_it_stopped(self):
+        self.serve_npm()
+        Index.cut_at = 200_000
+        path = deps.fetch("thing")
+        self.assertEqual(path.read_bytes(), CONTENT)
+        self.assertEqual([item.name for item in path.parent.iterdir()], ["lib.so"])
+        self.assertEqual(Index.seen, [0, 200_000])
+
+    def test_an_npm_archive_with_a_wrong_hash_is_refused(self):
+        self.serve_npm(sha256="0" * 64)
+        with self.assertRaisesRegex(deps.Failed, "SHA-256"):
+            deps.fetch("thing")
+
+    def test_a_version_that_the_npm_registry_does_not_have(self):
+        self.serve_npm(version="2.0.0", archive="pack-2.0.0.tgz")
+        with self.assertRaisesRegex(deps.Failed, "npm's registry, or put the file into .* by hand"):
+            deps.fetch("thing")
+
+    def test_an_npm_that_names_no_registry(self):
+        self.serve_npm()
+        (self.cache / "npm").write_text("#!/bin/sh\nexit 1\n")
+        with self.assertRaisesRegex(deps.Failed, "which registry"):
             deps.fetch("thing")
 
 

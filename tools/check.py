@@ -108,6 +108,11 @@ def deps(verb, name):
     return Path(done.stdout.strip()) if done.returncode == 0 else None
 
 
+def fetched(tally):
+    """What tests load and no build needs."""
+    tally.add("duckdb", deps("fetch", "duckdb") is not None)
+
+
 def clients_set_up(tally):
     """Test clients that others wrote, at pinned versions, outside the tree."""
     tally.add("starter model", deps("fetch", "starter-model") is not None)
@@ -194,6 +199,7 @@ def readme(tally):
 QUICK = {
     "build-release": build("release"),
     "program": link_program,
+    "fetch": fetched,
     "tests-release": unit_tests("release"),
     "tools": tool_tests,
     "clients-setup": clients_set_up,
