@@ -184,12 +184,14 @@ void Connection::pump() {
     // Whoever closed its own direction only learns that this ended the request.
     Response apology = peer_ended_ ? host_.refusal(408, "the client closed before the answer")
                                    : host_.refusal(500, "the request was dropped unanswered");
-    piece.head = Reply::Head{apology.status, std::move(apology.headers), false};
+    piece.head = Reply::Head{apology.status, std::move(apology.headers), apology.body.size()};
     piece.body = std::move(apology.body);
     piece.outcome = Reply::Outcome::kComplete;
   }
-  answer_complete_ = piece.outcome == Reply::Outcome::kComplete;
-  if (piece.head) append_head(*std::move(piece.head), piece.body.size());
+  if (piece.head) append_head(*piece.head);
+  // Of a file nothing more need be read for a client that wants its head only.
+  answer_complete_ =
+      piece.outcome == Reply::Outcome::kComplete || (is_head_ && piece.head && piece.head->length);
   append_body(piece.body, answer_complete_);
   if (!next_.empty())
     write_some();
@@ -197,13 +199,13 @@ void Connection::pump() {
     finish_answer();
 }
 
-void Connection::append_head(const Reply::Head& head, std::size_t body_bytes) {
+void Connection::append_head(const Reply::Head& head) {
   Framing framing;
   const bool no_body = has_no_body(head.status);
-  if (!head.streamed) framing.length = body_bytes;
-  framing.chunked = head.streamed && !is_http_1_0_ && !no_body;
+  framing.length = head.length;
+  framing.chunked = !head.length && !is_http_1_0_ && !no_body;
   // Without a length or chunks the end of the body is the end of the connection.
-  if (head.streamed && is_http_1_0_) keep_alive_ = false;
+  if (!head.length && is_http_1_0_) keep_alive_ = false;
   keep_alive_ = keep_alive_ && !stopping_ && !peer_ended_;
   framing.keep_alive = keep_alive_;
   chunked_ = framing.chunked;

@@ -70,7 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void refuse(int status, std::string_view message);
   std::string refusal_bytes(int status, std::string_view message);
   void pump();
-  void append_head(const Reply::Head& head, std::size_t body_bytes);
+  void append_head(const Reply::Head& head);
   void append_body(std::string_view body, bool last);
   void finish_answer();
 

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/format.h"
+#include "env/disk.h"
 #include "env/guarded.h"
+#include "env/random.h"
 #include "http/test_exchange.h"
 #include "http/test_server.h"
 #include "http/test_socket.h"
@@ -152,6 +155,37 @@ TEST_P(ExchangeContract, DeliversAResponse) {
   EXPECT_TRUE(outcome.whole);
   EXPECT_TRUE(outcome.head.contains("x-one: 1\r\n"));
   EXPECT_TRUE(outcome.head.contains("x-more: 2\r\n"));
+}
+
+TEST_P(ExchangeContract, DeliversAPartOfAFileLargerThanItsBuffer) {
+  const env::Path path = std::filesystem::temp_directory_path() / env::random_id("loam-http-");
+  std::string content;
+  while (content.size() < 10 * kBufferMax) content += format("{} ", content.size());
+  ASSERT_TRUE(env::write_file_atomic(path, content));
+  const auto file = std::make_shared<const env::Fd>(std::move(*env::open_read(path)));
+  ASSERT_TRUE(env::remove_file(path));
+  const auto client = ask([&](const ExchangePtr& exchange) {
+    Response response{.status = 206};
+    response.file = FilePart{file, path, 3, content.size() - 5};
+    exchange->respond(std::move(response));
+  });
+  const Outcome outcome = client->finish();
+  EXPECT_EQ(outcome.status, 206);
+  EXPECT_TRUE(outcome.body == content.substr(3, content.size() - 5));
+  EXPECT_TRUE(outcome.whole);
+}
+
+TEST_P(ExchangeContract, DoesNotPassAFileThatBecameShorterOffAsWhole) {
+  const env::Path path = std::filesystem::temp_directory_path() / env::random_id("loam-http-");
+  ASSERT_TRUE(env::write_file_atomic(path, "short"));
+  const auto file = std::make_shared<const env::Fd>(std::move(*env::open_read(path)));
+  ASSERT_TRUE(env::remove_file(path));
+  const auto client = ask([&](const ExchangePtr& exchange) {
+    Response response;
+    response.file = FilePart{file, path, 0, 6};
+    exchange->respond(std::move(response));
+  });
+  EXPECT_FALSE(client->finish().whole);
 }
 
 TEST_P(ExchangeContract, DeliversAStreamInOrder) {

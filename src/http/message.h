@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "env/disk.h"
 
 namespace loam::http {
 
@@ -47,10 +50,20 @@ struct Request {
   std::optional<std::string> query_param(std::string_view name) const;
 };
 
+/// A part of an open file, which must not change. Read piece by piece, as fast as the client takes
+/// it, so that a large one needs no memory.
+struct FilePart {
+  std::shared_ptr<const env::Fd> file;  // shared, so that a Response can be copied
+  env::Path path;                       // for messages
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
 struct Response {
   int status = 200;
   Headers headers = {};
   std::string body = {};
+  std::optional<FilePart> file = {};  // in place of `body`
 };
 
 /// %XX decoded; '+' stays. Empty if an escape is broken.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -38,7 +39,7 @@ class Reply {
   struct Head {
     int status = 0;
     Headers headers;
-    bool streamed = false;  // false: the whole body comes with the head
+    std::optional<std::uint64_t> length;  // of the whole body; empty: it is streamed
   };
   enum class Outcome {
     kMore,        // not complete yet
@@ -51,7 +52,8 @@ class Reply {
     std::string body;
     Outcome outcome = Outcome::kMore;
   };
-  /// Everything that is new since the last call.
+  /// Everything that is new since the last call; of a file, the next piece. Reads the disk for
+  /// that.
   Piece take();
   /// The client sends no more and probably reads no more. A stream is over; a whole response that
   /// still comes can be taken and tried.
@@ -62,7 +64,8 @@ class Reply {
  private:
   enum class State { kWaiting, kStreaming, kComplete, kUnanswered, kBroken };
   void wake_locked();
-  void set_head_locked(int status, Headers headers, bool streamed);
+  void set_head_locked(int status, Headers headers, std::optional<std::uint64_t> length);
+  void read_file_locked(std::string& to);
 
   std::mutex mutex_;
   const std::size_t unsent_bytes_max_;
@@ -74,6 +77,7 @@ class Reply {
   std::vector<std::pair<std::string, std::string>> extra_headers_;
   std::optional<Head> head_;
   std::string unsent_;
+  std::optional<FilePart> file_;  // what is left of it
 };
 
 /// The Exchange over a Reply. The last owner to drop it without an answer abandons the reply.

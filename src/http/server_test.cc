@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <latch>
 #include <memory>
 #include <semaphore>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "env/random.h"
 #include "env/thread.h"
 #include "http/test_server.h"
 #include "http/test_socket.h"
@@ -91,6 +93,26 @@ TEST(Server, GivesNoBodyToHead) {
   const std::string reply = client.read_all();
   EXPECT_TRUE(reply.contains("content-length: 11\r\n")) << reply;
   EXPECT_TRUE(reply.ends_with("\r\n\r\n")) << reply;
+}
+
+TEST(Server, SendsOnlyTheLengthOfAFileToHeadAndGoesOn) {
+  const env::Path path = std::filesystem::temp_directory_path() / env::random_id("loam-http-");
+  ASSERT_TRUE(env::write_file_atomic(path, std::string(1'000'000, 'x')));
+  const auto file = std::make_shared<const env::Fd>(std::move(*env::open_read(path)));
+  ASSERT_TRUE(env::remove_file(path));
+  TestServer server({}, [&](const ExchangePtr& exchange) {
+    Response response;
+    response.file = FilePart{file, path, 0, 1'000'000};
+    exchange->respond(std::move(response));
+  });
+  TestSocket client(server.port());
+  for (int i = 0; i < 2; ++i) {
+    client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string head = client.read_until("\r\n\r\n");
+    EXPECT_TRUE(head.contains("content-length: 1000000\r\n")) << head;
+  }
+  client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(client.read_all().ends_with(std::string(1'000'000, 'x')));
 }
 
 TEST(Server, InvitesTheBodyOfAClientThatExpectsIt) {

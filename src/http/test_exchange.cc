@@ -26,7 +26,7 @@ struct TestAnswer::State {
     if (piece.head) {
       seen.status = piece.head->status;
       seen.headers = std::move(piece.head->headers);
-      seen.streamed = piece.head->streamed;
+      seen.streamed = !piece.head->length;
     }
     seen.body += piece.body;
     if (piece.outcome == Reply::Outcome::kComplete) seen.complete = true;
