@@ -9,7 +9,7 @@
 namespace loam::pool {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE answer (
     caller TEXT NOT NULL,
     reply_id TEXT NOT NULL,
@@ -38,13 +38,15 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     UNIQUE (caller, reply_id, choice)
   ) STRICT;
   CREATE INDEX answer_by_time ON answer (made_ms);
-  CREATE INDEX answer_by_caller ON answer (caller, made_ms);)"};
+  CREATE INDEX answer_by_caller ON answer (caller, made_ms);)",
+                                                         R"(
+  ALTER TABLE answer ADD COLUMN template_system TEXT NOT NULL DEFAULT '';)"};
 
 constexpr std::string_view kSelect =
     "SELECT caller, reply_id, choice, made_ms, model_name, model_sha256, engine_build, cpu_class, "
     "prompt_json, prompt_tokens, output_tokens, lp16, text, finish, temperature, top_k, top_p, "
     "min_p, repetition_penalty, presence_penalty, frequency_penalty, logit_bias, seed_mode, "
-    "seed_entropy FROM answer ";
+    "seed_entropy, template_system FROM answer ";
 
 Error damaged() {
   return {ErrorCode::kCorrupt, "kept answer: its row is damaged",
@@ -127,6 +129,7 @@ Result<Answer> answer_of(const store::Statement& row) {
   answer.sampling = LOAM_TRY(sampling_of(row));
   answer.seed_mode = static_cast<engine::SeedMode>(row.integer(22));
   answer.seed_entropy = LOAM_TRY(digest_of(row.blob(23)));
+  answer.template_system = row.text(24);
   return answer;
 }
 
@@ -155,7 +158,8 @@ void bind(store::Statement& insert, const Answer& answer) {
       .bind(20, sampling.frequency_penalty)
       .bind_blob(21, packed_bias(sampling))
       .bind(22, static_cast<std::int64_t>(answer.seed_mode))
-      .bind_blob(23, answer.seed_entropy);
+      .bind_blob(23, answer.seed_entropy)
+      .bind(24, answer.template_system);
 }
 
 }  // namespace
@@ -169,7 +173,7 @@ Result<> AnswerTable::insert(const std::vector<Answer>& answers) {
   return database_.transaction([&]() -> Result<> {
     auto statement = LOAM_TRY(database_.prepare(
         "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?, ?, ?) ON CONFLICT DO NOTHING"));
+        "?, ?, ?, ?) ON CONFLICT DO NOTHING"));
     for (const Answer& answer : answers) {
       bind(statement, answer);
       LOAM_TRY(statement.run());

@@ -23,7 +23,8 @@ constexpr std::int64_t kWarnEveryMs = 60'000;
 constexpr std::chrono::seconds kLook{60};
 
 std::size_t bytes_of(const Answer& answer) {
-  return sizeof answer + answer.prompt_json.size() + answer.text.size() +
+  return sizeof answer + answer.prompt_json.size() + answer.template_system.size() +
+         answer.text.size() +
          sizeof(engine::TokenId) * (answer.prompt_tokens.size() + answer.output_tokens.size()) +
          sizeof(std::int16_t) * answer.lp16.size();
 }

@@ -25,7 +25,8 @@ struct Answer {
   std::string model_name;
   crypto::Digest model_sha256{};
   std::string engine_build, cpu_class;
-  std::string prompt_json;  // messages or text, as asked
+  std::string prompt_json;      // messages or text, as asked
+  std::string template_system;  // the system message that the chat template added; empty: none
   std::vector<engine::TokenId> prompt_tokens;
   std::vector<engine::TokenId> output_tokens;
   std::vector<std::int16_t> lp16;  // unit 1/2048 nat

@@ -63,6 +63,7 @@ TEST_F(AnswersTest, GivesBackAllThatAnAuditNeedsAfterARestart) {
   answer.engine_build = "b1";
   answer.cpu_class = "x86-64-v3";
   answer.prompt_json = R"([{"role":"user"}])";
+  answer.template_system = "You are tiny.";
   answer.prompt_tokens = {1, 2, 2'000'000'000};
   answer.output_tokens = {5, 0};
   answer.lp16 = {-32768, -1, 0, 32767};
@@ -79,6 +80,7 @@ TEST_F(AnswersTest, GivesBackAllThatAnAuditNeedsAfterARestart) {
   EXPECT_EQ(found.engine_build, answer.engine_build);
   EXPECT_EQ(found.cpu_class, answer.cpu_class);
   EXPECT_EQ(found.prompt_json, answer.prompt_json);
+  EXPECT_EQ(found.template_system, answer.template_system);
   EXPECT_EQ(found.prompt_tokens, answer.prompt_tokens);
   EXPECT_EQ(found.output_tokens, answer.output_tokens);
   EXPECT_EQ(found.lp16, answer.lp16);
