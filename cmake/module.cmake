@@ -5,6 +5,7 @@
 #   *_fuzz.cc   -> one libFuzzer program each (LOAM_FUZZ); else a test that runs tests/corpora/<stem>
 #   *_bench.cc  -> one program each (LOAM_BENCH)
 #   main.cc     -> left to the folder's own CMakeLists.txt
+#   testing/*.cc -> library loam_<name>_testing, for TEST_LIBRARIES of this module and of others
 # DEPENDS is the closed list of modules that its files may include; tools/house.py checks it against
 # the includes and against the layers. LIBRARIES are private: a third-party header has one home.
 # NOT_UNDER_SANITIZERS is a GoogleTest pattern of tests that a sanitizer's runtime makes impossible.
@@ -26,6 +27,11 @@ function(loam_module name)
   target_include_directories(loam_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(loam_${name} PUBLIC ${ARG_DEPENDS} PRIVATE loam_flags ${ARG_LIBRARIES})
 
+  file(GLOB testing CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/testing/*.cc)
+  if(testing AND BUILD_TESTING)
+    add_library(loam_${name}_testing STATIC EXCLUDE_FROM_ALL ${testing})
+    target_link_libraries(loam_${name}_testing PUBLIC loam_${name} PRIVATE loam_flags)
+  endif()
   if(tests AND BUILD_TESTING AND NOT LOAM_FUZZ)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE

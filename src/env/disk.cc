@@ -129,7 +129,7 @@ Result<> make_folder(const Path& path) {
     LOAM_TRY(make_folder(path.parent_path()));
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return std::unexpected(system_error("make folder", path, errno));
-  return {};
+  return sync_folder(path.parent_path());
 }
 
 Result<> remove_file(const Path& path) {

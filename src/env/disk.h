@@ -61,7 +61,7 @@ Result<> write_file_atomic(const Path& path, std::string_view content, unsigned 
 /// The absolute path without links that `path` leads to.
 Result<Path> real_path(const Path& path);
 
-/// Makes the folder and its parents, mode 0700.
+/// Makes the folder and its parents, mode 0700. Durable: syncs the folders that got a new name.
 Result<> make_folder(const Path& path);
 Result<> remove_file(const Path& path);
 
