@@ -276,6 +276,33 @@ TEST_F(LogTest, EveryChangedByteOfTheLogIsFoundAndNamed) {
   }
 }
 
+TEST_F(LogTest, ARecordThatNoLogAcceptsIsFoundThoughItIsSigned) {
+  const crypto::SigningKey log_key = testing::key_of(3), ann = testing::key_of(1),
+                           bob = testing::key_of(2);
+  const crypto::PublicKey& log_public = log_key.public_key();
+  const auto key = crypto::VerifierKey::of(log_origin(kPublicNet, log_public), log_public);
+  const auto sealed = [&](Header header, const crypto::SigningKey& author) {
+    header.log_key_hash = crypto::sha256(log_public);
+    return *sign_record(header, author);
+  };
+  const Record data = sealed(testing::data_header(ann, 0, body_of("x")), ann);
+  const Record theft =
+      sealed(testing::reference_header(bob, 0, Kind::kRetraction, data.id,
+                                       encode_retraction(RetractionReason::kAuthor)),
+             bob);
+  const Record gap = sealed(testing::data_header(ann, 2, body_of("y")), ann);
+  const Record right = sealed(testing::data_header(ann, 1, body_of("z")), ann);
+  auto tiles = TileWriter::open(folder_ / "log", key);
+  ASSERT_TRUE(tiles->publish({data.bytes, theft.bytes, gap.bytes, right.bytes}, log_key));
+  const auto verified = verify_log(folder_ / "log", key, kPublicNet, nullptr,
+                                   [](std::uint64_t, std::uint64_t) { return true; });
+  ASSERT_TRUE(verified) << verified.error().message;
+  ASSERT_EQ(verified->faults.size(), 2U) << verified->faults.front();
+  EXPECT_NE(verified->faults[0].find("record 1: "), std::string::npos);
+  EXPECT_NE(verified->faults[0].find("somebody else wrote"), std::string::npos);
+  EXPECT_NE(verified->faults[1].find("record 2: "), std::string::npos);
+}
+
 TEST_F(LogTest, AnExportIsTheLogWithTheBodiesThatMayBeServed) {
   open();
   post(3);

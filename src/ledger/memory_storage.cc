@@ -43,7 +43,7 @@ class MemoryStorage final : public Storage {
       return fail(ErrorCode::kAlreadyExists, "store: this record is there already");
     tables_.records.push_back(record);
     tables_.authors[record.header.author] = delta.author;
-    if (delta.successor) tables_.authors[delta.successor->first] = delta.successor->second;
+    for (const auto& [key, author] : delta.named) tables_.authors[key] = author;
     if (delta.erased) {
       tables_.retracted.insert(*delta.erased);
       tables_.bodies.erase(*delta.erased);

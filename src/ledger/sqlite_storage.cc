@@ -101,7 +101,7 @@ class SqliteStorage final : public Storage {
       LOAM_TRY(ref.bind(1, static_cast<std::int64_t>(place)).run());
     }
     LOAM_TRY(put_author(record.header.author, delta.author));
-    if (delta.successor) LOAM_TRY(put_author(delta.successor->first, delta.successor->second));
+    for (const auto& [key, author] : delta.named) LOAM_TRY(put_author(key, author));
     if (delta.erased) LOAM_TRY(erase(*delta.erased));
     return place;
   }

@@ -5,27 +5,12 @@
 namespace loam::ledger {
 namespace {
 
-/// How many rotations back a key may still retract (chosen: a rotation a week for a year).
+/// How many rotations back a key may still retract. @source docs/formats/log.md, rule 5.
 constexpr int kPredecessorsMax = 52;
 
 std::unexpected<Error> refuse(ErrorCode code, const Record& record, std::string_view why) {
   return fail(code,
               format("{} record {}: {}", kind_name(record.header.kind), to_text(record.id), why));
-}
-
-/// Whether `key` speaks for `author`: it is that key, a successor of it, or its recovery key.
-Result<bool> speaks_for(const StateReader& state, const crypto::PublicKey& key,
-                        const crypto::PublicKey& author) {
-  const auto of = LOAM_TRY(state.author(author));
-  if (of && of->recovery == key) return true;
-  crypto::PublicKey at = key;
-  for (int i = 0; i < kPredecessorsMax; ++i) {
-    if (at == author) return true;
-    const auto known = LOAM_TRY(state.author(at));
-    if (!known || !known->predecessor) return false;
-    at = *known->predecessor;
-  }
-  return false;
 }
 
 Result<> apply_retraction(const StateReader& state, const Record& record, Delta& out) {
@@ -44,21 +29,40 @@ Result<> apply_retraction(const StateReader& state, const Record& record, Delta&
 }
 
 Result<> apply_key_change(const StateReader& state, const Record& record, Delta& out) {
+  const crypto::PublicKey& author = record.header.author;
   const KeyChange change = LOAM_TRY(decode_key_change(record.header.payload));
-  if (change.recovery) out.author.recovery = change.recovery;
-  if (change.recovery && !change.successor) return {};  // names a recovery key, and writes on
+  if (change.recovery) {
+    const auto known = LOAM_TRY(state.author(*change.recovery));
+    if (*change.recovery == author || change.recovery == change.successor ||
+        (known && !known->ended))
+      return refuse(ErrorCode::kAlreadyExists, record, "its recovery key is in use already");
+    out.author.recovery = change.recovery;
+    if (!known) out.named.emplace_back(*change.recovery, AuthorState{.ended = true});
+    if (!change.successor) return {};  // names a recovery key, and writes on
+  }
   out.author.ended = true;
   if (!change.successor) return {};
-  if (LOAM_TRY(state.author(*change.successor)) || *change.successor == record.header.author)
+  if (*change.successor == author || LOAM_TRY(state.author(*change.successor)))
     return refuse(ErrorCode::kAlreadyExists, record, "its successor is in use already");
-  AuthorState successor;
-  successor.recovery = out.author.recovery;
-  successor.predecessor = record.header.author;
-  out.successor = {*change.successor, successor};
+  out.named.emplace_back(*change.successor,
+                         AuthorState{.recovery = out.author.recovery, .predecessor = author});
   return {};
 }
 
 }  // namespace
+
+Result<bool> speaks_for(const StateReader& state, const crypto::PublicKey& key,
+                        const crypto::PublicKey& author) {
+  const auto of = LOAM_TRY(state.author(author));
+  if (of && of->recovery == key) return true;
+  crypto::PublicKey at = key;
+  for (int back = 0; at != author; ++back) {
+    const auto known = LOAM_TRY(state.author(at));
+    if (back == kPredecessorsMax || !known || !known->predecessor) return false;
+    at = *known->predecessor;
+  }
+  return true;
+}
 
 Result<Delta> apply(const StateReader& state, const Record& record, const LogRules& rules) {
   const Header& header = record.header;
@@ -68,8 +72,8 @@ Result<Delta> apply(const StateReader& state, const Record& record, const LogRul
     return refuse(ErrorCode::kInvalidArgument, record, "its author writes to another log");
   Delta out;
   out.author = LOAM_TRY(state.author(header.author)).value_or(AuthorState{});
-  if (out.author.ended)
-    return refuse(ErrorCode::kPermissionDenied, record, "its author's key was ended");
+  if (out.author.ended && header.kind != Kind::kRetraction)
+    return refuse(ErrorCode::kPermissionDenied, record, "its author's key may only retract");
   if (header.seq < out.author.next_seq)
     return refuse(ErrorCode::kAlreadyExists, record,
                   format("sequence number {} of its author was used", header.seq));

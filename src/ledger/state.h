@@ -13,7 +13,8 @@ namespace loam::ledger {
 /// What is known of an author.
 struct AuthorState {
   std::uint64_t next_seq = 0;
-  bool ended = false;  // a key record took its right to write
+  /// May retract, and nothing else: a key record took its right to write, or it is a recovery key.
+  bool ended = false;
   std::optional<crypto::PublicKey> recovery = {};
   /// Whose successor this key is: it may retract what that key wrote.
   std::optional<crypto::PublicKey> predecessor = {};
@@ -41,11 +42,16 @@ class StateReader {
 /// What a record changes. The record itself is added besides.
 struct Delta {
   AuthorState author;  // of the record's author, afterwards
-  /// The key that writes from now on in place of the author's, and its state.
-  std::optional<std::pair<crypto::PublicKey, AuthorState>> successor = {};
+  /// Keys that this record names for the first time: a recovery key, the author's successor.
+  std::vector<std::pair<crypto::PublicKey, AuthorState>> named = {};
   /// A record whose body and salt are to be erased, here or when it comes from another log.
   std::optional<RecordId> erased = {};
 };
+
+/// Whether `key` may retract what `author` wrote: it is that key, one of its successors, or its
+/// recovery key.
+Result<bool> speaks_for(const StateReader& state, const crypto::PublicKey& key,
+                        const crypto::PublicKey& author);
 
 /// Which records a log accepts.
 struct LogRules {
@@ -55,8 +61,9 @@ struct LogRules {
 
 /// What `record`, whose signature is verified, does to the state.
 /// @error InvalidArgument  a record of another net or log, a payload that says nothing.
-/// @error AlreadyExists  the sequence number was used. @error PermissionDenied  an ended key; a
-///        retraction of what somebody else wrote. @error NotFound  the sequence has a gap.
+/// @error AlreadyExists  the sequence number was used; a key that it names is. @error NotFound  the
+///        sequence has a gap. @error PermissionDenied  more than a retraction by a key that may do
+///        no more; a retraction of what somebody else wrote.
 Result<Delta> apply(const StateReader& state, const Record& record, const LogRules& rules);
 
 }  // namespace loam::ledger

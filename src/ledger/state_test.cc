@@ -118,7 +118,7 @@ TEST_P(StorageContract, ARetractionCannotBeRetracted) {
   EXPECT_EQ(add(retraction(ann_, 2, gone.id)).error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST_P(StorageContract, ASuccessorWritesAndRetractsAndTheOldKeyDoesNot) {
+TEST_P(StorageContract, ASuccessorWritesAndRetractsAndTheOldKeyDoesNotWrite) {
   const Record record = data(ann_, 0);
   ASSERT_TRUE(add(record, body_of("x")));
   ASSERT_TRUE(add(key_change(ann_, 1, {.successor = bob_.public_key()})));
@@ -137,10 +137,60 @@ TEST_P(StorageContract, ARecoveryKeyRetractsAfterTheKeyWasEnded) {
   ASSERT_TRUE(add(retraction(bob_, 0, record.id)));
 }
 
-TEST_P(StorageContract, AKeyInUseCannotBecomeASuccessor) {
-  ASSERT_TRUE(add(data(bob_, 0)));
-  EXPECT_EQ(add(key_change(ann_, 0, {.successor = bob_.public_key()})).error().code,
+TEST_P(StorageContract, AnEndedKeyRetractsWhatItWroteAndDoesNothingElse) {
+  const Record record = data(ann_, 0), later = data(bob_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  ASSERT_TRUE(add(key_change(ann_, 1, {.successor = bob_.public_key()})));
+  ASSERT_TRUE(add(later));
+  EXPECT_EQ(add(retraction(ann_, 2, later.id)).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(add(key_change(ann_, 2, {})).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(add(retraction(ann_, 3, record.id)).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(add(retraction(ann_, 2, record.id)));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+}
+
+TEST_P(StorageContract, ARecoveryKeyDoesNothingButRetract) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record));
+  ASSERT_TRUE(add(key_change(ann_, 1, {.recovery = bob_.public_key()})));
+  EXPECT_EQ(add(data(bob_, 0)).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(add(key_change(bob_, 0, {.successor = key_of(3).public_key()})).error().code,
+            ErrorCode::kPermissionDenied);
+  EXPECT_EQ(add(key_change(ann_, 2, {.successor = bob_.public_key()})).error().code,
             ErrorCode::kAlreadyExists);
+  ASSERT_TRUE(add(retraction(bob_, 0, record.id)));
+  ASSERT_TRUE(add(data(ann_, 2)));
+}
+
+TEST_P(StorageContract, AKeyInUseCannotBecomeASuccessorOrARecoveryKey) {
+  const crypto::PublicKey ann = ann_.public_key(), bob = bob_.public_key(),
+                          eve = key_of(3).public_key();
+  ASSERT_TRUE(add(data(bob_, 0)));
+  for (const KeyChange& change :
+       {KeyChange{.successor = bob}, KeyChange{.recovery = bob}, KeyChange{.successor = ann},
+        KeyChange{.recovery = ann}, KeyChange{.successor = eve, .recovery = eve}})
+    EXPECT_EQ(add(key_change(ann_, 0, change)).error().code, ErrorCode::kAlreadyExists);
+  // Naming it again is fine, and so is a key whose right to write was taken.
+  ASSERT_TRUE(add(key_change(ann_, 0, {.recovery = eve})));
+  ASSERT_TRUE(add(key_change(ann_, 1, {.recovery = eve})));
+  ASSERT_TRUE(add(key_change(bob_, 1, {})));
+  ASSERT_TRUE(add(key_change(ann_, 2, {.recovery = bob})));
+}
+
+TEST_P(StorageContract, ASuccessorRetractsOver52RotationsAndNotOverMore) {
+  const Record record = data(key_of(1), 0), newer = data(key_of(2), 0);
+  ASSERT_TRUE(add(record));
+  for (std::uint8_t i = 1; i <= 53; ++i) {
+    ASSERT_TRUE(
+        add(key_change(key_of(i), i <= 2 ? 1 : 0,
+                       {.successor = key_of(static_cast<std::uint8_t>(i + 1)).public_key()})));
+    if (i == 1) {
+      ASSERT_TRUE(add(newer));
+    }
+  }
+  const crypto::SigningKey last = key_of(54);
+  EXPECT_EQ(add(retraction(last, 0, record.id)).error().code, ErrorCode::kPermissionDenied);
+  ASSERT_TRUE(add(retraction(last, 0, newer.id)));
 }
 
 TEST_P(StorageContract, WhatRefersToARecordIsListedInOrder) {

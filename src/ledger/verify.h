@@ -21,9 +21,10 @@ struct Verified {
 using OnVerified = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 
 /// Reads every byte under the checkpoint in `folder`: its signature by `key`, every tile and
-/// bundle, the root, every record's encoding, signature, network and sequence number, and what each
-/// does to the state. With `storage`: that it holds the same records, and that every body fits its
-/// header. Faults are collected, at most 100; only what keeps it from looking at all is an error.
+/// bundle, the root, every record's encoding, signature and network, and that a log accepts it
+/// after those before it, as apply() says. With `storage`: that it holds the same records, and that
+/// every body fits its header. Faults are collected, at most 100; only what keeps it from looking
+/// at all is an error.
 /// @error Corrupt  the checkpoint. @error Cancelled.
 Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& key,
                             const NetId& net, Storage* storage, const OnVerified& on_verified);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A verifier of docs/formats/record.md and docs/formats/log.md, written from those pages on cbor2 and cryptography.
 
-    record_check.py FILE                            checks the vectors of src/ledger/testdata/records.json
+    record_check.py FILE                            checks the vectors: records.json, acceptance.json in src/ledger/testdata
     record_check.py URL --key KEY [--old FILE]      reads the log of a node or mirror at URL/log/ and checks all of it
 
 Prints one line, and exits 1 with the reason if anything is wrong. FILE of --old is a checkpoint that was seen before.
@@ -30,7 +30,7 @@ SMALL_ORDER_Y = {int.from_bytes(bytes.fromhex(y), "little") for y in (
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")}
-SUCCESSIONS_MAX = 51
+SUCCESSIONS_MAX = 52
 
 
 class Fault(Exception):
@@ -333,13 +333,27 @@ class State:
             key = self.authors.get(key, {}).get("predecessor")
         return False
 
+    def change_keys(self, key, author, change):
+        """What the author is afterwards; the keys that the change names are entered."""
+        new = {"seq": 0, "ended": False, "recovery": None, "predecessor": None}
+        if 2 in change:
+            require(change[2] not in (key, change.get(1)) and self.authors.get(change[2], {"ended": True})["ended"],
+                    "its recovery key is in use")
+            author = author | {"recovery": change[2]}
+        if 1 in change:
+            require(change[1] not in self.authors and change[1] != key, "its successor is not new")
+            self.authors[change[1]] = new | {"recovery": author["recovery"], "predecessor": key}
+        if 2 in change:
+            self.authors.setdefault(change[2], new | {"ended": True})
+        return author | {"ended": 1 in change or not change}
+
     def accept(self, entry):
         header = verify_record(entry, self.net)
         require(header[16] == self.log, "its author writes to another log")
         author = self.authors.get(header[4], {"seq": 0, "ended": False, "recovery": None, "predecessor": None})
-        require(not author["ended"], "its author's key has ended")
-        require(header[5] == author["seq"], f"seq {header[5]} where {author['seq']} belongs")
         name = KINDS[header[2]][0]
+        require(not author["ended"] or name == "retraction", "its author's key may only retract")
+        require(header[5] == author["seq"], f"seq {header[5]} where {author['seq']} belongs")
         if name == "vote":
             decode_payload(name, header[13])
         elif name == "retraction":
@@ -350,12 +364,7 @@ class State:
                 require(KINDS[target[2]][0] not in ("key", "retraction"), "what it withdraws cannot be withdrawn")
             self.retracted.add(header[9][0])
         elif name == "key":
-            change = decode_payload(name, header[13])
-            author = author | {"recovery": change.get(2, author["recovery"]), "ended": 1 in change or not change}
-            if 1 in change:
-                require(change[1] not in self.authors and change[1] != header[4], "its successor is not new")
-                self.authors[change[1]] = {"seq": 0, "ended": False, "recovery": author["recovery"],
-                                           "predecessor": header[4]}
+            author = self.change_keys(header[4], author, decode_payload(name, header[13]))
         self.authors[header[4]] = author | {"seq": author["seq"] + 1}
         identity = hashlib.sha256(entry).digest()
         self.records[identity] = header
@@ -488,9 +497,22 @@ def expected_header(meant):
     return out
 
 
+def check_cases(vectors):
+    key = LogKey(vectors["verifier_key"])
+    for case in vectors["cases"]:
+        state, entries = State(key), [bytes.fromhex(entry) for entry in case["entries"]]
+        for entry in entries[:-1]:
+            state.accept(entry)
+        found = fault_of(state.accept, entries[-1])
+        require((found is None) == case["accepted"], f"{case['shows']}: {found}")
+    return f"ok: {len(vectors['cases'])} cases of what a log accepts"
+
+
 def check_vectors(path):
     with open(path, encoding="ascii") as file:
         vectors = json.load(file)
+    if "cases" in vectors:
+        return check_cases(vectors)
     net = bytes.fromhex(vectors["net"])
     for vector in vectors["good"]:
         record = content_of(vector["bytes"])
