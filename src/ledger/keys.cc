@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/format.h"
 #include "env/file.h"
@@ -12,9 +13,13 @@ namespace {
 constexpr std::string_view kFirstLine = "loam ed25519 seed 1\n";
 constexpr std::uint64_t kFileBytesMax = 200;
 constexpr unsigned kOthers = 077;
+constexpr std::size_t kAuthorsMax = 1000;  // chosen: a rotation a day for three years
+constexpr std::string_view kLogFile = "log.key", kFirstAuthorFile = "author.key";
+constexpr std::string_view kAuthorStart = "author-", kKeyEnd = ".key";
+constexpr std::string_view kRestoreHint = "restore it from a backup: loam identity restore FILE";
 
-bool is_missing(const Result<crypto::SigningKey>& key) {
-  return !key && key.error().code == ErrorCode::kNotFound;
+std::string author_file(const crypto::PublicKey& key) {
+  return format("{}{}{}", kAuthorStart, to_hex(key).substr(0, 16), kKeyEnd);
 }
 
 }  // namespace
@@ -40,30 +45,107 @@ Result<crypto::SigningKey> read_key(const env::Path& file) {
           : fail(ErrorCode::kCorrupt, "");
   if (!bytes || bytes->size() != seed.size())
     return fail(ErrorCode::kCorrupt, format("key file {}: it holds no key of ours", file.string()),
-                "restore it from a backup: loam identity restore");
+                std::string(kRestoreHint));
   std::ranges::copy(*bytes, seed.begin());
   return crypto::SigningKey::from_seed(seed);
 }
 
-Result<LogKeys> open_keys(const env::Path& folder) {
-  const env::Path log_file = folder / "log.key", author_file = folder / "author.key";
-  auto log = read_key(log_file);
-  auto author = read_key(author_file);
-  if (is_missing(log) && is_missing(author)) {
-    LOAM_TRY(env::make_folder(folder));
-    LogKeys made{crypto::SigningKey::generate(), crypto::SigningKey::generate()};
-    LOAM_TRY(write_key(log_file, made.log));
-    LOAM_TRY(write_key(author_file, made.author));
-    return made;
-  }
-  if (is_missing(log) || is_missing(author))
+LogKeys::LogKeys(crypto::SigningKey log_key, crypto::SigningKey first_author, env::Path key_folder)
+    : folder(std::move(key_folder)), log(std::move(log_key)) {
+  authors.push_back(std::move(first_author));
+}
+
+Result<LogKeys> read_keys(const env::Path& folder) {
+  auto log = LOAM_TRY(read_key(folder / kLogFile));
+  auto first = read_key(folder / kFirstAuthorFile);
+  if (!first && first.error().code == ErrorCode::kNotFound)
     return fail(ErrorCode::kCorrupt,
-                format("key file {}: is missing while the other one is there",
-                       (is_missing(log) ? log_file : author_file).string()),
-                "restore it from a backup: loam identity restore");
-  if (!log) return std::unexpected(log.error());
-  if (!author) return std::unexpected(author.error());
-  return LogKeys{std::move(*log), std::move(*author)};
+                format("key file {}: is missing", (folder / kFirstAuthorFile).string()),
+                std::string(kRestoreHint));
+  if (!first) return std::unexpected(first.error());
+  LogKeys out(std::move(log), *std::move(first), folder);
+  std::vector<std::string> names = LOAM_TRY(env::names_in(folder));
+  std::ranges::sort(names);
+  for (const std::string& name : names)
+    if (name.starts_with(kAuthorStart) && name.ends_with(kKeyEnd))
+      out.authors.push_back(LOAM_TRY(read_key(folder / name)));
+  if (out.authors.size() > kAuthorsMax)
+    return fail(ErrorCode::kResourceExhausted,
+                format("key folder {}: more than {} keys", folder.string(), kAuthorsMax));
+  return out;
+}
+
+Result<> write_keys(const LogKeys& keys) {
+  LOAM_TRY(env::make_folder(keys.folder));
+  const auto write = [&](const std::string& name, const crypto::SigningKey& key) -> Result<> {
+    const auto there = read_key(keys.folder / name);
+    if (there && there->public_key() == key.public_key()) return {};
+    return write_key(keys.folder / name, key);
+  };
+  for (const crypto::SigningKey& author : keys.authors)
+    LOAM_TRY(write(&author == &keys.authors.front() ? std::string(kFirstAuthorFile)
+                                                    : author_file(author.public_key()),
+                   author));
+  return write(std::string(kLogFile), keys.log);
+}
+
+Result<LogKeys> open_keys(const env::Path& folder, const env::Path& head_file) {
+  auto keys = read_keys(folder);
+  if (keys || keys.error().code != ErrorCode::kNotFound) return keys;
+  const auto rest = env::names_in(folder);
+  if (env::is_plain_file(head_file) || (rest && !rest->empty()))
+    return fail(ErrorCode::kCorrupt,
+                format("key file {}: is missing, and there was one", (folder / kLogFile).string()),
+                format("{}; or, to begin as a new node, move {} and what is in {} away",
+                       kRestoreHint, head_file.string(), folder.parent_path().string()));
+  LogKeys made(crypto::SigningKey::generate(), crypto::SigningKey::generate(), folder);
+  LOAM_TRY(write_keys(made));
+  return made;
+}
+
+Result<const crypto::SigningKey*> writing_key(const StateReader& state, const LogKeys& keys) {
+  bool knows_one = false;
+  for (const crypto::SigningKey& key : keys.authors) {
+    const auto known = LOAM_TRY(state.author(key.public_key()));
+    if (known && !known->ended) return &key;
+    knows_one = knows_one || known;
+  }
+  if (knows_one)
+    return fail(ErrorCode::kPermissionDenied, "sign a record: every author key here was ended",
+                "loam ledger resume --new-log starts a log with a new key");
+  return &keys.authors.front();
+}
+
+Result<const crypto::SigningKey*> signing_key(const StateReader& state, const LogKeys& keys,
+                                              const Header& header) {
+  auto writing = writing_key(state, keys);
+  if (writing || header.kind != Kind::kRetraction) return writing;
+  const auto target = LOAM_TRY(state.record(header.refs.front()));
+  if (target)
+    for (const crypto::SigningKey& key : keys.authors)
+      if (LOAM_TRY(speaks_for(state, key.public_key(), target->author))) return &key;
+  return writing;
+}
+
+Result<bool> speak_for(const StateReader& state, const LogKeys& keys,
+                       const crypto::PublicKey& author) {
+  for (const crypto::SigningKey& key : keys.authors)
+    if (LOAM_TRY(speaks_for(state, key.public_key(), author))) return true;
+  return false;
+}
+
+Result<crypto::PublicKey> prepare_successor(const StateReader& state, LogKeys& keys) {
+  const crypto::SigningKey* writing = LOAM_TRY(writing_key(state, keys));
+  for (const crypto::SigningKey& key : keys.authors)
+    if (&key != writing && !LOAM_TRY(state.author(key.public_key()))) return key.public_key();
+  if (keys.authors.size() >= kAuthorsMax)
+    return fail(ErrorCode::kResourceExhausted,
+                format("rotate the author's key: there are {} already", keys.authors.size()));
+  crypto::SigningKey made = crypto::SigningKey::generate();
+  const crypto::PublicKey successor = made.public_key();
+  LOAM_TRY(write_key(keys.folder / author_file(successor), made));
+  keys.authors.push_back(std::move(made));
+  return successor;
 }
 
 }  // namespace loam::ledger

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "env/file.h"
 #include "env/thread.h"
 #include "ledger/restore.h"
 
@@ -64,6 +65,9 @@ class LogImpl final : public Log {
 
   Result<> start() {
     committed_ = LOAM_TRY(storage_->size());
+    note_author();
+    // From the first record on, a log without it has lost it.
+    if (!env::is_plain_file(setup_.head_file)) LOAM_TRY(keep_published());
     while (published_ < committed_) LOAM_TRY(publish_some());
     writer_ = env::start_thread("ledger", [this](const std::stop_token&) { write(); });
     publisher_ = env::start_thread("ledger-tiles", [this](const std::stop_token&) { publish(); });
@@ -92,6 +96,23 @@ class LogImpl final : public Log {
     changed_.notify_all();
     changed_.wait(lock, [&] { return post->outcome.has_value(); });
     return std::move(*post->outcome);
+  }
+
+  Result<Record> rotate() override {
+    KeyChange change;
+    {
+      const std::scoped_lock lock(storage_mutex_);
+      change.successor = LOAM_TRY(prepare_successor(*storage_, keys_));
+    }
+    Draft draft;
+    draft.kind = Kind::kKey;
+    draft.payload = encode_key_change(change);
+    return post(std::move(draft));
+  }
+  Result<> check_signs() override {
+    const std::scoped_lock lock(storage_mutex_);
+    static_cast<void>(LOAM_TRY(writing_key(*storage_, keys_)));
+    return {};
   }
 
   Result<> set_blocked(const RecordId& id, bool blocked) override {
@@ -138,7 +159,14 @@ class LogImpl final : public Log {
     return published_;
   }
   const crypto::VerifierKey& verifier_key() const override { return key_; }
-  const crypto::PublicKey& author() const override { return keys_.author.public_key(); }
+  crypto::PublicKey author() override {
+    const std::scoped_lock lock(mutex_);
+    return author_;
+  }
+  Result<bool> is_own(const crypto::PublicKey& author) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return speak_for(*storage_, keys_, author);
+  }
   const env::Path& folder() const override { return setup_.folder; }
 
  private:
@@ -180,7 +208,7 @@ class LogImpl final : public Log {
   Result<std::uint64_t> append(const std::vector<PostPtr>& group,
                                std::vector<std::vector<Record>>& records) {
     const std::scoped_lock lock(storage_mutex_);
-    bool erased = false;
+    bool erased = false, rotated = false;
     std::uint64_t added = 0;
     auto written = storage_->transaction([&]() -> Result<> {
       for (const PostPtr& post : group) {
@@ -197,6 +225,7 @@ class LogImpl final : public Log {
           if (draft.body) LOAM_TRY(storage_->put_body(record.id, *draft.body));
           if (!draft.token.empty()) LOAM_TRY(storage_->put_token(draft.token, record.id));
           erased = erased || delta.erased.has_value();
+          rotated = rotated || !delta.named.empty();
           ++added;
           made.push_back(std::move(record));
         }
@@ -208,7 +237,15 @@ class LogImpl final : public Log {
     if (const auto scrubbed = erased ? storage_->scrub() : Result<>(); !scrubbed)
       log::warning("ledger", "erased text may still be in the database's log file: {}",
                    scrubbed.error().message);
+    if (rotated) note_author();
     return added;
+  }
+
+  /// Under storage_mutex_.
+  void note_author() {
+    const auto key = writing_key(*storage_, keys_);
+    const std::scoped_lock lock(mutex_);
+    author_ = (key ? **key : keys_.authors.back()).public_key();
   }
 
   Result<std::optional<Record>> posted_before(const Draft& draft) {
@@ -223,11 +260,13 @@ class LogImpl final : public Log {
   Result<Record> sign(Header header) {
     header.net = rules_.net;
     header.log_key_hash = rules_.log_key_hash;
-    header.author = keys_.author.public_key();
+    // Asked for each record: the one before it, in the same transaction, may have changed it.
+    const crypto::SigningKey* key = LOAM_TRY(signing_key(*storage_, keys_, header));
+    header.author = key->public_key();
     const auto author = LOAM_TRY(storage_->author(header.author));
     header.seq = author ? author->next_seq : 0;
     header.time_s = record_time_s(header.kind, clock_.wall_ms());
-    return sign_record(header, keys_.author);
+    return sign_record(header, *key);
   }
 
   void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records,
@@ -275,7 +314,7 @@ class LogImpl final : public Log {
     // What is half written is written again from the last checkpoint.
     if (!done) tiles_ = LOAM_TRY(TileWriter::open(setup_.folder, key_));
     LOAM_TRY(std::move(done));
-    LOAM_TRY(keep_head());
+    LOAM_TRY(keep_published());
     const std::scoped_lock lock(mutex_);
     published_ = tiles_.size();
     changed_.notify_all();
@@ -283,15 +322,14 @@ class LogImpl final : public Log {
   }
 
   /// The newest checkpoint, once more where an old copy of the home does not have it.
-  Result<> keep_head() {
-    const crypto::Checkpoint head{
-        .origin = key_.name, .size = tiles_.size(), .root = tiles_.root()};
-    return env::write_file_atomic(setup_.head_file,
-                                  crypto::sign_note(head.text(), key_.name, keys_.log), 0600);
+  Result<> keep_published() {
+    return keep_head(setup_.head_file,
+                     {.origin = key_.name, .size = tiles_.size(), .root = tiles_.root()},
+                     keys_.log);
   }
 
   const LogSetup setup_;
-  const LogKeys keys_;
+  LogKeys keys_;  // authors: under storage_mutex_, once the threads run
   const crypto::VerifierKey key_;
   const LogRules rules_;
   env::Clock& clock_;
@@ -307,6 +345,7 @@ class LogImpl final : public Log {
   std::uint64_t committed_ = 0;
   std::uint64_t published_ = 0;
   std::uint64_t failures_ = 0;  // to publish
+  crypto::PublicKey author_{};  // that signs now
   std::optional<Error> trouble_;
   bool hurry_ = false;
   bool closing_ = false;

@@ -46,7 +46,8 @@ class Log {
  public:
   /// Publishes what was committed and not yet published, then starts the threads.
   /// @error Corrupt  tiles, database and checkpoint do not belong together; nothing is signed.
-  /// @error AlreadyExists  the log is shorter than one that was signed before: an old copy.
+  /// @error AlreadyExists  as guard_head(): the log is, or may be, an old copy.
+  /// make_stopped_log() gives a log that can be read after either.
   static Result<std::unique_ptr<Log>> open(LogSetup setup, LogKeys keys,
                                            std::unique_ptr<Storage> storage, env::Clock& clock);
   /// Publishes what is committed, and stops.
@@ -57,6 +58,12 @@ class Log {
   virtual Result<Record> post(Draft draft) = 0;
   /// All of them or none, one behind the other.
   virtual Result<std::vector<Record>> post_all(std::vector<Draft> drafts) = 0;
+  /// Has a new key sign from the next record on, which is a key record that names it. The key's
+  /// file is on the disk before: whenever the node dies, the old key or the new one signs after it.
+  /// @error as post().
+  virtual Result<Record> rotate() = 0;
+  /// Why nothing can be posted, if nothing can: the error of open().
+  virtual Result<> check_signs() = 0;
   /// Whether the body of `id` is served. @error NotFound.
   virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
 
@@ -71,7 +78,10 @@ class Log {
   /// Records under the newest signed checkpoint.
   virtual std::uint64_t published() = 0;
   virtual const crypto::VerifierKey& verifier_key() const = 0;
-  virtual const crypto::PublicKey& author() const = 0;
+  /// The key that signs records now.
+  virtual crypto::PublicKey author() = 0;
+  /// Whether this node may retract what `author` wrote: one of its keys, now or before.
+  virtual Result<bool> is_own(const crypto::PublicKey& author) = 0;
   /// Of tiles and checkpoint.
   virtual const env::Path& folder() const = 0;
 };

@@ -64,30 +64,51 @@ Result<std::uint64_t> restore_from_tiles(Storage& storage, const env::Path& fold
   return tiles.size() - common;
 }
 
-Result<> guard_head(const env::Path& head_file, const env::Path& folder, const TileWriter& tiles,
-                    const crypto::VerifierKey& key) {
+Result<std::optional<crypto::Checkpoint>> kept_head(const env::Path& head_file,
+                                                    const crypto::VerifierKey& key) {
   const auto note = env::read_file(head_file, kNoteBytesMax);
-  if (!note && note.error().code == ErrorCode::kNotFound) return {};
+  if (!note && note.error().code == ErrorCode::kNotFound) return std::nullopt;
   if (!note) return std::unexpected(note.error());
   const auto body = crypto::open_note(*note, key);
-  const auto head = body ? crypto::parse_checkpoint(*body) : std::unexpected(body.error());
-  const auto old_copy = [&](const std::string& why) {
+  auto head = body ? crypto::parse_checkpoint(*body) : std::unexpected(body.error());
+  if (!head || head->origin != key.name)
+    return fail(ErrorCode::kCorrupt, format("{} is of another log", head_file.string()));
+  return *std::move(head);
+}
+
+Result<> keep_head(const env::Path& head_file, const crypto::Checkpoint& checkpoint,
+                   const crypto::SigningKey& key) {
+  return env::write_file_atomic(head_file,
+                                crypto::sign_note(checkpoint.text(), checkpoint.origin, key), 0600);
+}
+
+Result<> guard_head(const env::Path& head_file, const env::Path& folder, const TileWriter& tiles,
+                    const crypto::VerifierKey& key) {
+  const auto stop = [&](const std::string& why) {
     return fail(
         ErrorCode::kAlreadyExists,
-        format("log {}: {}. Signing here would make two histories of one log", folder.string(),
+        format("log {}: {}. Signing here could make two histories of one log", folder.string(),
                why),
-        format("put back the newest copy of this home; if none is left, start a new log: move "
-               "{} and the log's folder away",
-               head_file.string()));
+        "loam ledger resume --from URL|DIR fetches what is missing from a mirror or an export; "
+        "loam ledger resume --new-log starts another log");
   };
-  if (!head || head->origin != key.name)
-    return old_copy(format("{} is of another log", head_file.string()));
-  if (head->size > tiles.size())
-    return old_copy(format("it ends at {} records, and {} were signed", tiles.size(), head->size));
-  if (head->size == 0) return {};
-  const auto root = LOAM_TRY(crypto::tree_root(head->size, tile_reader(folder, tiles.size())));
-  if (root != head->root)
-    return old_copy(format("its first {} records are not those that were signed", head->size));
+  const auto kept = kept_head(head_file, key);
+  if (!kept && kept.error().code == ErrorCode::kCorrupt) return stop(kept.error().message);
+  if (!kept) return std::unexpected(kept.error());
+  if (!*kept) {
+    if (tiles.size() == 0) return {};
+    return stop(
+        format("{} is missing, which says how many records were signed", head_file.string()));
+  }
+  const crypto::Checkpoint& head = **kept;
+  if (head.size > tiles.size())
+    return stop(format("it ends at {} records, and {} were signed", tiles.size(), head.size));
+  if (std::ranges::find(head.extensions, kRestoredLine) != head.extensions.end())
+    return stop("its keys came from a backup, and more may have been signed since");
+  if (head.size == 0) return {};
+  const auto root = LOAM_TRY(crypto::tree_root(head.size, tile_reader(folder, tiles.size())));
+  if (root != head.root)
+    return stop(format("its first {} records are not those that were signed", head.size));
   return {};
 }
 
