@@ -4,10 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "base/parse.h"
+
 namespace loam::commons {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
   CREATE TABLE submissions (
     id TEXT PRIMARY KEY,
     state INTEGER NOT NULL,
@@ -25,6 +27,15 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
   ) STRICT;
   CREATE INDEX submissions_at ON submissions (state, at_ms);
   CREATE INDEX submissions_record ON submissions (record);
+)sql",
+                                                         R"sql(
+  CREATE TABLE standing_consent (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    licences TEXT NOT NULL,  -- with spaces between
+    scope INTEGER NOT NULL,
+    given_ms INTEGER NOT NULL,
+    words BLOB NOT NULL  -- SHA-256 of what was agreed to
+  ) STRICT;
 )sql"};
 
 constexpr std::int64_t kTrain = 1, kEval = 2;
@@ -38,13 +49,21 @@ std::array<std::uint8_t, N> fixed(ByteView bytes) {
   return out;
 }
 
+std::int64_t scope_bits(const ledger::Scope& scope) {
+  return (scope.train ? kTrain : 0) | (scope.eval ? kEval : 0);
+}
+
+ledger::Scope scope_of(std::int64_t bits) {
+  return {.train = (bits & kTrain) != 0, .eval = (bits & kEval) != 0};
+}
+
 Submission submission_of(const store::Statement& row) {
   Submission out;
   out.id = row.text(0);
   out.state = static_cast<ShareState>(std::clamp<std::int64_t>(row.integer(1), 0, 2));
   out.answer = row.text(2);
   out.licence = row.text(3);
-  out.scope = {.train = (row.integer(4) & kTrain) != 0, .eval = (row.integer(4) & kEval) != 0};
+  out.scope = scope_of(row.integer(4));
   out.masked = static_cast<std::uint32_t>(row.integer(5));
   out.made_ms = row.integer(6);
   out.publishes_ms = row.integer(7);
@@ -67,7 +86,7 @@ Result<> ShareTable::add(const Queued& queued) {
       "INSERT INTO submissions (id, state, answer, licence, scope, masked, made_ms, at_ms, models, "
       "salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.bind(0, s.id).bind(1, std::int64_t{std::to_underlying(s.state)}).bind(2, s.answer);
-  insert.bind(3, s.licence).bind(4, (s.scope.train ? kTrain : 0) | (s.scope.eval ? kEval : 0));
+  insert.bind(3, s.licence).bind(4, scope_bits(s.scope));
   insert.bind(5, std::int64_t{s.masked}).bind(6, s.made_ms).bind(7, s.publishes_ms);
   insert.bind_blob(8, models).bind_blob(9, queued.body.salt).bind_blob(10, queued.body.body);
   return insert.run();
@@ -147,6 +166,32 @@ Result<std::vector<std::string>> ShareTable::due(std::int64_t now_ms) {
   while (LOAM_TRY(rows.step())) out.push_back(rows.text(0));
   return out;
 }
+
+Result<std::optional<std::pair<StandingConsent, crypto::Digest>>> ShareTable::standing() {
+  auto row =
+      LOAM_TRY(database_.prepare("SELECT licences, scope, given_ms, words FROM standing_consent"));
+  if (!LOAM_TRY(row.step())) return std::nullopt;
+  StandingConsent consent;
+  const std::string licences = row.text(0);
+  for (const std::string_view licence : split(licences, ' '))
+    consent.licences.emplace_back(licence);
+  consent.scope = scope_of(row.integer(1));
+  consent.given_ms = row.integer(2);
+  return std::pair(std::move(consent), fixed<32>(row.blob(3)));
+}
+
+Result<> ShareTable::set_standing(const StandingConsent& consent, const crypto::Digest& words) {
+  std::string licences;
+  for (const std::string& licence : consent.licences)
+    licences += (licences.empty() ? "" : " ") + licence;
+  auto insert = LOAM_TRY(database_.prepare(
+      "INSERT OR REPLACE INTO standing_consent (only, licences, scope, given_ms, words) "
+      "VALUES (1, ?, ?, ?, ?)"));
+  insert.bind(0, licences).bind(1, scope_bits(consent.scope)).bind(2, consent.given_ms);
+  return insert.bind_blob(3, words).run();
+}
+
+Result<> ShareTable::remove_standing() { return database_.execute("DELETE FROM standing_consent"); }
 
 Result<std::optional<std::int64_t>> ShareTable::next_due() {
   auto row = LOAM_TRY(database_.prepare("SELECT MIN(at_ms) FROM submissions WHERE state = ?"));

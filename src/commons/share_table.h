@@ -1,6 +1,8 @@
 // The cooling-off queue on the disk. Inside this module only.
 #pragma once
 
+#include <utility>
+
 #include "commons/sharing.h"
 #include "store/database.h"
 
@@ -33,6 +35,10 @@ class ShareTable {
   Result<std::optional<Queued>> queued(const std::string& id);
   /// Ids of what is to be published by `now_ms`, oldest first.
   Result<std::vector<std::string>> due(std::int64_t now_ms);
+  /// The standing consent and the hash of the words that it was given to.
+  Result<std::optional<std::pair<StandingConsent, crypto::Digest>>> standing();
+  Result<> set_standing(const StandingConsent& consent, const crypto::Digest& words);
+  Result<> remove_standing();
   /// When the next one is due; empty if nothing is queued.
   Result<std::optional<std::int64_t>> next_due();
 

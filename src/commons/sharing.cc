@@ -26,6 +26,11 @@ std::unexpected<Error> not_found(std::string_view id) {
   return fail(ErrorCode::kNotFound, format("submission {}: there is none", id), "loam share ls");
 }
 
+Result<> check_scope(const ledger::Scope& scope) {
+  if (scope.train || scope.eval) return {};
+  return fail(ErrorCode::kInvalidArgument, "share: no scope was given", "use train, eval, or both");
+}
+
 ledger::SaltedBody salted(Bytes body) {
   ledger::SaltedBody out{{}, std::move(body)};
   env::random_bytes(out.salt);
@@ -82,9 +87,7 @@ class SharingImpl final : public Sharing {
 
   Result<Preview> preview(const ShareRequest& request) override {
     LOAM_TRY(check_licence(request.licence));
-    if (!request.scope.train && !request.scope.eval)
-      return fail(ErrorCode::kInvalidArgument, "share: no scope was given",
-                  "use train, eval, or both");
+    LOAM_TRY(check_scope(request.scope));
     Preview out = masked(request.conversation);
     const Bytes body = ledger::encode_conversation(out.conversation);
     LOAM_TRY(ledger::parse_conversation(body));  // what we post must be what others accept
@@ -98,7 +101,7 @@ class SharingImpl final : public Sharing {
     const Preview shown = LOAM_TRY(preview(request));
     Queued queued;
     Submission& submission = queued.submission;
-    submission.id = env::random_id("share-");
+    submission.id = request.id.empty() ? new_submission_id() : request.id;
     submission.answer = request.answer;
     submission.licence = request.licence;
     submission.scope = request.scope;
@@ -109,14 +112,14 @@ class SharingImpl final : public Sharing {
     queued.models = request.models;
     const std::scoped_lock lock(mutex_);
     LOAM_TRY(table_.add(queued));
-    if (when == When::kNow) return publish(submission.id);
+    if (when == When::kNow) return publish_now(submission.id);
     changed_.notify_all();
     return submission;
   }
 
   Result<Submission> hurry(const std::string& id) override {
     const std::scoped_lock lock(mutex_);
-    return publish(id);
+    return publish_now(id);
   }
 
   Result<> cancel(const std::string& id) override {
@@ -140,6 +143,30 @@ class SharingImpl final : public Sharing {
     const auto found = LOAM_TRY(table_.queued(id));
     if (!found) return not_found(id);
     return ledger::parse_conversation(found->body.body);
+  }
+
+  Result<std::optional<StandingConsent>> standing() override {
+    const std::scoped_lock lock(mutex_);
+    auto found = LOAM_TRY(table_.standing());
+    if (!found || found->second != consent_id()) return std::nullopt;
+    return std::move(found->first);
+  }
+
+  Result<StandingConsent> give_standing(std::vector<std::string> licences,
+                                        ledger::Scope scope) override {
+    LOAM_TRY(check_scope(scope));
+    for (const std::string& licence : licences) LOAM_TRY(check_licence(licence));
+    if (licences.empty())
+      return fail(ErrorCode::kInvalidArgument, "standing consent: no licence was given");
+    const StandingConsent consent{std::move(licences), scope, clock_.wall_ms()};
+    const std::scoped_lock lock(mutex_);
+    LOAM_TRY(table_.set_standing(consent, consent_id()));
+    return consent;
+  }
+
+  Result<> withdraw_standing() override {
+    const std::scoped_lock lock(mutex_);
+    return table_.remove_standing();
   }
 
   Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) override {
@@ -255,6 +282,20 @@ class SharingImpl final : public Sharing {
     return out;
   }
 
+  /// Under mutex_. As publish(); what fails says that it stays queued, and is tried again soon.
+  Result<Submission> publish_now(const std::string& id) {
+    auto done = publish(id);
+    if (done || !LOAM_TRY(table_.queued(id))) return done;
+    LOAM_TRY(table_.set_due(id, clock_.wall_ms() + kRetryMs));
+    changed_.notify_all();
+    Error error = done.error();
+    error.message =
+        format("submission {}: not published, but queued and tried again: {}", id, error.message);
+    error.hint +=
+        format("{}loam share --cancel {} takes it back", error.hint.empty() ? "" : "; ", id);
+    return std::unexpected(std::move(error));
+  }
+
   void run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -284,6 +325,13 @@ class SharingImpl final : public Sharing {
 };
 
 }  // namespace
+
+std::string new_submission_id() { return env::random_id("share-"); }
+
+bool StandingConsent::covers(std::string_view licence, ledger::Scope wanted) const {
+  return std::ranges::find(licences, licence) != licences.end() && (scope.train || !wanted.train) &&
+         (scope.eval || !wanted.eval);
+}
 
 std::string_view state_name(ShareState state) {
   constexpr std::array<std::string_view, 3> kNames = {"queued", "published", "retracted"};

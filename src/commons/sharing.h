@@ -19,7 +19,20 @@ struct ShareRequest {
   std::vector<crypto::Digest> models;
   std::string licence;
   ledger::Scope scope;
-  std::string answer;  // what the private store calls it
+  std::string answer;   // what the private store calls it
+  std::string id = {};  // of the submission, from new_submission_id(); empty: one is made
+};
+
+/// "share-...": nothing knows of it until something is shared under it.
+std::string new_submission_id();
+
+/// What the owner agreed to once, so that requests may ask for their answers to be shared.
+struct StandingConsent {
+  std::vector<std::string> licences;  // at least one
+  ledger::Scope scope;
+  std::int64_t given_ms = 0;
+
+  bool covers(std::string_view licence, ledger::Scope wanted) const;
 };
 
 /// What will stand in the log, before anything is signed. Author, sequence number, time and
@@ -68,15 +81,23 @@ class Sharing {
 
   /// @error InvalidArgument  licence, scope or shape. @error ResourceExhausted  too long.
   virtual Result<Preview> preview(const ShareRequest& request) = 0;
-  /// @error as preview(), and as Log::post() for When::kNow.
+  /// @error as preview(), and as Log::post() for When::kNow: the message then says that it stays
+  ///        queued, and the hint how to take it back.
   virtual Result<Submission> share(const ShareRequest& request, When when) = 0;
-  /// Publishes a queued one at once. @error NotFound.
+  /// Publishes a queued one at once. @error NotFound; as share() for When::kNow.
   virtual Result<Submission> hurry(const std::string& id) = 0;
   /// Takes back what is queued; nothing of it remains. @error NotFound; AlreadyExists: published.
   virtual Result<> cancel(const std::string& id) = 0;
   virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
   /// Of a queued one: what will be published. @error NotFound.
   virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
+
+  /// Empty if it was never given or was withdrawn, and if the words of consent have changed since.
+  virtual Result<std::optional<StandingConsent>> standing() = 0;
+  /// In place of an earlier one. @error InvalidArgument  a licence, or no licence or scope.
+  virtual Result<StandingConsent> give_standing(std::vector<std::string> licences,
+                                                ledger::Scope scope) = 0;
+  virtual Result<> withdraw_standing() = 0;
 
   /// The owner's newest vote counts. @error NotFound  no such record here.
   virtual Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) = 0;

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "commons/licence.h"
+#include "commons/share_table.h"
 #include "env/file.h"
 #include "env/random.h"
 
@@ -36,13 +38,14 @@ class SharingTest : public ::testing::Test {
     log_.reset();
     std::filesystem::remove_all(folder_);
   }
-  void open() {
+  /// (Re)opens queue and log; `posts_max` are taken at a time.
+  void open(std::size_t posts_max = 100) {
     sharing_.reset();
     log_.reset();
-    log_ =
-        std::move(*ledger::Log::open({.folder = folder_ / "log", .head_file = folder_ / "head"},
-                                     *ledger::open_keys(folder_ / "keys"),
-                                     *ledger::open_sqlite_storage(folder_ / "ledger.db"), clock_));
+    log_ = std::move(*ledger::Log::open(
+        {.folder = folder_ / "log", .head_file = folder_ / "head", .waiting_max = posts_max},
+        *ledger::open_keys(folder_ / "keys"), *ledger::open_sqlite_storage(folder_ / "ledger.db"),
+        clock_));
     sharing_ = std::move(*Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
   }
   static ShareRequest request(std::string question = "Why is the sky blue?") {
@@ -148,6 +151,57 @@ TEST_F(SharingTest, ACrashBetweenLogAndQueueMakesNoSecondRecord) {
   open();
   ASSERT_TRUE(sharing_->hurry(queued->id));
   EXPECT_EQ(*log_->size(), 1U);
+}
+
+TEST_F(SharingTest, AFailureToPublishAtOnceSaysThatItStaysQueued) {
+  open(0);  // a log that takes nothing
+  const auto failed = sharing_->share(request(), When::kNow);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kResourceExhausted);
+  const Submission queued = sharing_->list(10)->at(0);
+  EXPECT_EQ(queued.state, ShareState::kQueued);
+  EXPECT_TRUE(failed.error().message.contains(queued.id + ": not published, but queued"));
+  EXPECT_TRUE(failed.error().hint.ends_with("loam share --cancel " + queued.id + " takes it back"));
+  EXPECT_TRUE(sharing_->hurry(queued.id).error().message.contains("queued"));
+  EXPECT_FALSE(sharing_->hurry("share-none").error().message.contains("queued"));
+  open();
+  clock_.advance_ms(30'000);
+  ASSERT_TRUE(sharing_->publish_due());
+  EXPECT_EQ(*log_->size(), 1U);
+}
+
+TEST_F(SharingTest, AStandingConsentCoversWhatItNamesUntilItIsWithdrawn) {
+  EXPECT_FALSE(*sharing_->standing());
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0", "CC-BY-4.0"}, {.train = false, .eval = true}));
+  open();  // a restart forgets nothing
+  const auto given = *sharing_->standing();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->given_ms, clock_.wall_ms());
+  EXPECT_TRUE(given->covers("CC0-1.0", {.eval = true}));
+  EXPECT_TRUE(given->covers("CC-BY-4.0", {.eval = true}));
+  EXPECT_FALSE(given->covers("Apache-2.0", {.eval = true}));
+  EXPECT_FALSE(given->covers("CC0-1.0", {.train = true, .eval = true}));
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.train = true}));
+  EXPECT_FALSE((*sharing_->standing())->covers("CC-BY-4.0", {.train = true}));
+  EXPECT_FALSE(sharing_->give_standing({"CC-BY-NC-4.0"}, {.train = true}));
+  EXPECT_FALSE(sharing_->give_standing({}, {.train = true}));
+  EXPECT_FALSE(sharing_->give_standing({"CC0-1.0"}, {}));
+  ASSERT_TRUE(sharing_->withdraw_standing());
+  EXPECT_FALSE(*sharing_->standing());
+}
+
+TEST_F(SharingTest, AStandingConsentToOtherWordsIsNone) {
+  {
+    ShareTable table = *ShareTable::open(folder_ / "sharing.db");
+    ASSERT_TRUE(table.set_standing({{"CC0-1.0"}, {.eval = true}, 1}, crypto::sha256({})));
+  }
+  EXPECT_FALSE(*sharing_->standing());
+}
+
+TEST_F(SharingTest, ASubmissionTakesTheIdThatWasReserved) {
+  auto reserved = request();
+  reserved.id = new_submission_id();
+  EXPECT_EQ(sharing_->share(reserved, When::kAfterCooling)->id, reserved.id);
 }
 
 TEST_F(SharingTest, ARatingAndAnEditReferToTheAnswerAndSayWhoWroteIt) {
