@@ -1,11 +1,14 @@
-"""docs/bench.md: what was measured, on what, from which commit."""
+"""docs/bench.md: what was measured, on what, from which commit; a section for each suite."""
 
 import os
 import platform
+import re
 import subprocess
 import time
 import tomllib
 from pathlib import Path
+
+HEAD = "# Figures\n\nWritten by `bench/run SUITE`; change nothing by hand.\n"
 
 
 def first_match(path, key):
@@ -23,15 +26,22 @@ def commit(root):
     return git("rev-parse", "--short=12", "HEAD") + (" with uncommitted changes" if changed else "")
 
 
-def write_up(root, results, rounds):
+def about(root, suite):
+    if suite == "serve":
+        pin = tomllib.loads((root / "deps" / "pins.toml").read_text())["llama-cpp"]
+        return ("Model: the starter model (SmolLM2-135M-Instruct, Q4_1). Peers: "
+                f"{pin['about'].partition(':')[0]}, built from the same source with the same flags.")
+    return ("Records are really signed; their text is sentences of the documentation of pinned sources, 15% votes, 2% edits, "
+            "0.5% retractions, and 6% of the rest near duplicates of an earlier one.")
+
+
+def write_up(root, suite, results, rounds):
+    """A suite's section."""
     memory_kb = int(first_match("/proc/meminfo", "MemTotal").split()[0])
-    pin = tomllib.loads((root / "deps" / "pins.toml").read_text())["llama-cpp"]
     lines = [
-        "# Figures",
+        f"## {suite}",
         "",
-        "Written by `bench/run serve`; change nothing by hand. Ratios are medians over "
-        f"{rounds} alternating pairs of one run. Model: the starter model (SmolLM2-135M-Instruct, Q4_1).",
-        f"Peers: {pin['about'].partition(':')[0]}, built from the same source with the same flags.",
+        f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns. {about(root, suite)}",
         "",
         f"- machine: {first_match('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, "
         f"{memory_kb / 2**20:.0f} GB, {platform.system()} {platform.release()}",
@@ -47,3 +57,12 @@ def write_up(root, results, rounds):
         lines.append(f"| {row['figure']} | {row['against']} | {row['target']} | {row['result']} | {reached} "
                      f"| {row['detail']} |")
     return "\n".join(lines) + "\n"
+
+
+def keep(page, suite, section):
+    """Puts a suite's section in the place of its older one."""
+    sections = {}
+    for part in re.split(r"^(?=## )", page.read_text() if page.exists() else "", flags=re.M)[1:]:
+        sections[part.split()[1]] = part.strip() + "\n"
+    sections[suite] = section
+    page.write_text("\n".join([HEAD, *sections.values()]))
