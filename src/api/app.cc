@@ -28,9 +28,11 @@ class AppImpl final : public App, private Routes {
     add_loam_residency_routes(*this, context_);
     add_loam_key_routes(*this, context_);
     add_loam_answer_routes(*this, context_);
+    add_loam_consent_routes(*this, context_);
     add_loam_share_routes(*this, context_);
     add_loam_record_routes(*this, context_);
     add_log_routes(*this, context_);
+    add_blob_routes(*this, context_);
     add_loam_node_routes(*this, context_);
   }
   ~AppImpl() override {
@@ -83,7 +85,8 @@ ApiResult<> AppImpl::dispatch(const http::ExchangePtr& exchange, const http::Rou
   LOAM_TRY(check_source(request, context_.settings.access));
   if (const auto origin = foreign_origin(request, context_.settings.access)) {
     exchange->add_header("access-control-allow-origin", *origin);
-    exchange->add_header("access-control-expose-headers", "x-request-id, retry-after");
+    exchange->add_header("access-control-expose-headers",
+                         "x-request-id, retry-after, x-commons-submission");
     exchange->add_header("vary", "Origin");
   }
   if (match.handler != nullptr) {
@@ -118,7 +121,8 @@ void AppImpl::handle(const http::ExchangePtr& inner) {
 void AppImpl::handle_public(const http::ExchangePtr& inner) {
   const http::Request& request = inner->request();
   const bool reads = request.method == http::Method::kGet || request.method == http::Method::kHead;
-  const bool is_public = request.path.starts_with("/log/") || request.path == "/health";
+  const bool is_public = request.path.starts_with("/log/") || request.path.starts_with("/blob/") ||
+                         request.path == "/health";
   const http::Router::Match match =
       reads && is_public ? router_.find(request.method, request.path) : http::Router::Match{};
   const auto exchange = std::make_shared<MeteredExchange>(
@@ -127,7 +131,7 @@ void AppImpl::handle_public(const http::ExchangePtr& inner) {
   exchange->add_header("x-request-id", request.id);
   if (match.handler == nullptr)
     return exchange->respond(
-        error_response(error_of_status(404, "only the log of this node can be read here")));
+        error_response(error_of_status(404, "only /log/, /blob/ and /health can be read here")));
   exchange->set_params(match.params);
   (*match.handler)(exchange);
 }

@@ -11,6 +11,7 @@
 #include "api/access.h"
 #include "catalog/catalog.h"
 #include "catalog/pull.h"
+#include "commons/public_blobs.h"
 #include "commons/sharing.h"
 #include "env/clock.h"
 #include "env/folders.h"
@@ -30,6 +31,7 @@ struct Services {
   pool::AnswerStore& answers;
   ledger::Log& log;
   commons::Sharing& sharing;
+  commons::PublicBlobs& blobs;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.
   std::function<void()> request_shutdown;
@@ -54,8 +56,8 @@ class App {
   /// Answers a request, now or later. May block for a short time only. @thread any.
   virtual void handle(const http::ExchangePtr& exchange) = 0;
 
-  /// Answers a request of anybody: GET and HEAD of /log/ and /health, and 404 for all else. No key,
-  /// Host or Origin is looked at. @thread any. @source DESIGN.md 8.9.
+  /// Answers a request of anybody: GET and HEAD of /log/, /blob/ and /health, and 404 for all else.
+  /// No key, Host or Origin is looked at. @thread any. @source DESIGN.md 8.9.
   virtual void handle_public(const http::ExchangePtr& exchange) = 0;
 
   /// From now on /health says that the node is stopping (503). @thread any.

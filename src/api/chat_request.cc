@@ -85,6 +85,17 @@ ApiResult<> read_limits(const Fields& fields, GenerationFields& out) {
 
 }  // namespace
 
+ApiResult<std::vector<engine::ChatMessage>> read_messages(const codec::Value& messages) {
+  const codec::Array* list = messages.as_array();
+  if (list == nullptr) return refuse(bad_field("messages", "must be an array"));
+  if (list->empty()) return refuse(bad_field("messages", "must have at least one message"));
+  std::vector<engine::ChatMessage> out;
+  out.reserve(list->size());
+  for (std::size_t i = 0; i < list->size(); ++i)
+    out.push_back(LOAM_TRY(read_message((*list)[i], format("messages[{}]", i))));
+  return out;
+}
+
 ApiResult<ChatRequest> parse_chat_request(const codec::Value& body) {
   const Fields fields = LOAM_TRY(Fields::of(body));
   ChatRequest out;
@@ -92,12 +103,7 @@ ApiResult<ChatRequest> parse_chat_request(const codec::Value& body) {
   LOAM_TRY(read_limits(fields, out.generation));
   const codec::Value* messages = fields.raw("messages");
   if (messages == nullptr) return refuse(bad_field("messages", "is missing"));
-  const codec::Array* list = messages->as_array();
-  if (list == nullptr) return refuse(bad_field("messages", "must be an array"));
-  if (list->empty()) return refuse(bad_field("messages", "must have at least one message"));
-  out.messages.reserve(list->size());
-  for (std::size_t i = 0; i < list->size(); ++i)
-    out.messages.push_back(LOAM_TRY(read_message((*list)[i], format("messages[{}]", i))));
+  out.messages = LOAM_TRY(read_messages(*messages));
   out.messages_json = codec::to_json(*messages);
   return out;
 }

@@ -235,15 +235,6 @@ TEST_F(ChatTest, StoreFalseKeepsNothing) {
   EXPECT_TRUE(answers_->list("local", 10)->empty());
 }
 
-TEST_F(ChatTest, ConsentToPublishIsRefusedAndItsAbsenceIsPrivate) {
-  EXPECT_EQ(chat(R"("commons":{"publish":true})").error("param"), "commons.publish");
-  EXPECT_EQ(chat(R"("commons":{"publish":"yes"})").error("param"), "commons.publish");
-  EXPECT_EQ(chat(R"("commons":{"publish":false})").status, 200);
-  http::Request request = http::test_request(http::Method::kPost, "/v1/chat/completions", body());
-  request.headers.add("X-Commons-Consent", "publish; licence=CC-BY-4.0; scope=train");
-  EXPECT_EQ(send(request).status, 400);
-}
-
 TEST_F(ChatTest, ErrorsNeverRepeatThePrompt) {
   const Reply reply =
       post("/v1/chat/completions", R"({"model":"tiny","messages":"planted-secret"})");

@@ -1,8 +1,8 @@
 // POST /v1/completions
 #include "api/completion_format.h"
 #include "api/completion_request.h"
+#include "api/consent.h"
 #include "api/generation.h"
-#include "api/unsupported_fields.h"
 #include "api/with_model.h"
 #include "base/utf8.h"
 
@@ -22,9 +22,10 @@ ApiResult<Prompt> prompt_of(engine::Engine& engine, const TextInput& input, bool
 }
 
 ApiResult<> answer(Context& context, const Call& call, const pool::Lease& lease,
-                   CompletionRequest request) {
+                   CompletionRequest request, const std::optional<Terms>& share) {
   GenerationRequest generation;
   generation.prompt_field = "prompt";
+  generation.share = share;
   for (const TextInput& input : request.prompts) {
     // Checked before the engine turns them into text.
     if (const auto* tokens = std::get_if<std::vector<engine::TokenId>>(&input))
@@ -40,11 +41,12 @@ ApiResult<> answer(Context& context, const Call& call, const pool::Lease& lease,
 ApiResult<> complete(Context& context, const Call& call) {
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
-  LOAM_TRY(check_consent(call.request(), fields));
+  const std::optional<Terms> share = LOAM_TRY(consent_of(context, call, fields));
   CompletionRequest request = LOAM_TRY(parse_completion_request(body));
+  if (share) LOAM_TRY(check_one_answer(request.generation.n, request.prompts));
   with_model(context, call, request.generation.model, request.generation.keep_alive_s,
-             [&context, call, request](const pool::Lease& lease) {
-               return answer(context, call, lease, request);
+             [&context, call, request, share](const pool::Lease& lease) {
+               return answer(context, call, lease, request, share);
              });
   return {};
 }

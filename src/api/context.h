@@ -12,6 +12,7 @@
 #include "api/generation_set.h"
 #include "api/metrics.h"
 #include "api/model_door.h"
+#include "api/template_system.h"
 #include "env/thread.h"
 
 namespace loam::api {
@@ -31,7 +32,11 @@ struct Context {
   std::atomic<bool> ending = false;    // nobody is served any more: embeddings end
   // Shared with exchanges and generations, which may outlive the App by a moment.
   std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
+  TemplateSystem template_system;
   ModelDoor models;
+  // Answers that are shared as they are given: engines must not wait for the disk. Before the
+  // generations, which use it until they are abandoned.
+  env::ThreadPool shares{"shares", 1, 256};
   GenerationSet generations;
   env::ThreadPool pulls{"pulls", 2, 8};         // each for minutes
   env::ThreadPool embeddings{"embed", 2, 256};  // each for seconds
@@ -61,9 +66,11 @@ void add_loam_pull_routes(Routes& routes, Context& context);
 void add_loam_residency_routes(Routes& routes, Context& context);
 void add_loam_key_routes(Routes& routes, Context& context);
 void add_loam_answer_routes(Routes& routes, Context& context);
+void add_loam_consent_routes(Routes& routes, Context& context);
 void add_loam_share_routes(Routes& routes, Context& context);
 void add_loam_record_routes(Routes& routes, Context& context);
 void add_log_routes(Routes& routes, Context& context);
+void add_blob_routes(Routes& routes, Context& context);
 void add_loam_node_routes(Routes& routes, Context& context);
 
 }  // namespace loam::api

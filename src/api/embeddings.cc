@@ -4,8 +4,8 @@
 #include <bit>
 #include <memory>
 
+#include "api/consent.h"
 #include "api/embedding_request.h"
-#include "api/unsupported_fields.h"
 #include "api/with_model.h"
 #include "base/bytes.h"
 #include "base/format.h"
@@ -111,7 +111,8 @@ void answer(Context& context, const Call& call, const pool::Lease& lease,
 ApiResult<> embed(Context& context, const Call& call) {
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
-  LOAM_TRY(check_consent(call.request(), fields));
+  if (LOAM_TRY(read_consent(call.request(), fields)))
+    return refuse(bad_field("commons", "an embedding is no answer: there is nothing to share"));
   const EmbeddingRequest request = LOAM_TRY(parse_embedding_request(body));
   with_model(context, call, request.model, request.keep_alive_s,
              [&context, call, request](const pool::Lease& lease) -> ApiResult<> {

@@ -67,9 +67,9 @@ class FailingEngineTest : public testing::NodeTest {
           return std::make_unique<ScriptedEngine>(script_);
         },
         pool::ResidencyOptions{}, clock_);
-    app_ = App::create(
-        Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, clock_, [] {}},
-        settings_);
+    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
+                                *blobs_, clock_, [] {}},
+                       settings_);
   }
   void TearDown() override {
     {
@@ -82,6 +82,15 @@ class FailingEngineTest : public testing::NodeTest {
     return begin(http::test_request(
         http::Method::kPost, "/v1/chat/completions",
         R"({"model":"tiny","messages":[{"role":"user","content":"x"}],)" + fields + "}"));
+  }
+  /// The same with the owner's consent.
+  std::shared_ptr<http::TestAnswer> begin_shared(const std::string& fields) {
+    http::Request request = http::test_request(
+        http::Method::kPost, "/v1/chat/completions",
+        R"({"model":"tiny","messages":[{"role":"user","content":"x"}],)" + fields +
+            R"(,"commons":{"publish":true,"licence":"CC0-1.0","scope":["eval"]}})");
+    request.headers.add("Authorization", "Bearer " + owner_);
+    return begin(std::move(request));
   }
   /// Gives an event to the request once it has arrived.
   void give(std::size_t request, engine::Event event) {
@@ -170,6 +179,46 @@ TEST_F(FailingEngineTest, TheEndTokenIsListedInCompletionsLogprobs) {
   EXPECT_EQ(codec::to_json(at(json, "choices", 0, "logprobs")),
             R"({"tokens":["x",""],"token_logprobs":[-1.0,-0.5],)"
             R"("top_logprobs":[{"x":-1.0},{"":-0.5}],"text_offset":[0,1]})");
+}
+
+TEST_F(FailingEngineTest, AnAnswerThatFailedIsNotShared) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  for (const char* fields : {R"("stream":true)", R"("stream":false)"}) {
+    const std::size_t request = script_.sinks.size();
+    const auto answer = begin_shared(fields);
+    give(request, engine::Delta{0, "Hello", {}});
+    give(request, worker_died());
+    EXPECT_TRUE(answer->wait().body.contains("worker died"));
+  }
+  EXPECT_TRUE(sharing_->list(10)->empty());
+}
+
+TEST_F(FailingEngineTest, AConsentThatWasWithdrawnMeanwhileSharesNothingAndSaysSo) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  const auto answer = begin_shared(R"("stream":false)");
+  give(0, engine::Delta{0, "Hello", {}});
+  ASSERT_TRUE(sharing_->withdraw_standing());
+  give(0, engine::ChoiceDone{0, engine::FinishReason::kStop, {9, 2}, {-2048, -1024}});
+  give(0, engine::RequestDone{3, 0, 2, 0, 0, 0});
+  const auto seen = answer->wait();
+  EXPECT_EQ(seen.status, 200);
+  const auto json = codec::parse_json(seen.body).value();
+  EXPECT_EQ(at(json, "choices", 0, "message", "content"), "Hello");
+  EXPECT_EQ(at(json, "commons", "state"), "failed");
+  EXPECT_EQ(at(json, "commons", "error", "code"), "no_standing_consent");
+  EXPECT_TRUE(sharing_->list(10)->empty());
+}
+
+TEST_F(FailingEngineTest, AClientThatLeftBeforeTheEndSharesNothing) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  const auto answer = begin_shared(R"("stream":true)");
+  give(0, engine::Delta{0, "Hello", {}});
+  give(0, engine::ChoiceDone{0, engine::FinishReason::kStop, {9, 2}, {-2048, -1024}});
+  answer->wait_for("Hello");
+  answer->disconnect();
+  give(0, engine::RequestDone{3, 0, 2, 0, 0, 0});
+  app_.reset();
+  EXPECT_TRUE(sharing_->list(10)->empty());
 }
 
 TEST_F(FailingEngineTest, AModelThatCannotBeLoadedSaysWhy) {

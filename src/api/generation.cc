@@ -5,7 +5,10 @@
 
 #include "api/context_fit.h"
 #include "api/reply_writer.h"
+#include "api/shared_answer.h"
+#include "api/times.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "env/guarded.h"
 #include "env/random.h"
 
@@ -13,6 +16,18 @@ namespace loam::api {
 namespace {
 
 constexpr float kLogprobUnit = 2048;  // ChoiceDone::lp16 counts in 1/2048 nat
+
+/// What a reply says of its submission. If that failed, nothing has the id.
+codec::Value commons_value(const std::string& id, const ApiResult<commons::Submission>& done) {
+  if (done)
+    return codec::Object{{"submission", id},
+                         {"state", state_name(done->state)},
+                         {"publishes_at", rfc3339(done->publishes_ms)}};
+  return codec::Object{{"submission", id},
+                       {"state", "failed"},
+                       {"publishes_at", nullptr},
+                       {"error", error_body(done.error())}};
+}
 
 /// The events of one request come on the engine's thread, keep-alives on another, the start on a
 /// handler's: all take `mutex_`, none blocks under it.
@@ -40,11 +55,15 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
   void handle_one(std::size_t prompt, const engine::RequestFailed& event);
   void open(std::size_t prompt, std::vector<engine::TokenInfo> tokens);
   std::vector<engine::TokenInfo> end_token(const engine::ChoiceDone& event) const;
-  void store(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt);
+  pool::Answer answer_of(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt) const;
+  void finish(codec::Value commons);
   void count_first_token();
   void count(const engine::RequestDone& event);
   void stop();
-  // These run without it: an engine may hold a lock of its own while it waits for ours.
+  // These run without it: an engine may hold a lock of its own while it waits for ours, and sharing
+  // waits for the disk.
+  void share();
+  ApiResult<commons::Submission> queue_for_sharing();
   void cancel_if_due();
   void cancel_all();
 
@@ -62,6 +81,8 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
 
   pool::AnswerStore& answers_;  // not used once finished_
   env::Clock& clock_;           // likewise
+  commons::Sharing& sharing_;   // likewise, but for what share() takes back
+  env::ThreadPool& shares_;     // likewise
   const std::shared_ptr<Metrics> metrics_;
   const http::ExchangePtr exchange_;
   const std::string caller_;
@@ -86,12 +107,15 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
   std::vector<bool> opened_;  // by prompt
   std::size_t prompts_left_;
   Usage usage_;
+  std::optional<pool::Answer> shared_;  // what share() shares; written before it is asked to
 };
 
 Generation::Generation(Context& context, const Call& call, pool::Lease lease,
                        GenerationRequest request)
     : answers_(context.services.answers),
       clock_(context.services.clock),
+      sharing_(context.services.sharing),
+      shares_(context.shares),
       metrics_(context.metrics),
       exchange_(call.exchange),
       caller_(call.caller.id),
@@ -115,7 +139,8 @@ Generation::Generation(Context& context, const Call& call, pool::Lease lease,
 
 ReplyHead Generation::make_head() const {
   return ReplyHead{env::random_id(request_.format->id_prefix()), clock_.wall_ms() / 1000,
-                   lease_.model().name, system_fingerprint(lease_.model(), lease_.engine().info())};
+                   lease_.model().name, system_fingerprint(lease_.model(), lease_.engine().info()),
+                   request_.share ? commons::new_submission_id() : std::string()};
 }
 
 engine::GenerateRequest Generation::engine_request(std::size_t prompt) const {
@@ -256,7 +281,10 @@ void Generation::handle_one(std::size_t prompt, engine::ChoiceDone& event) {
   const codec::Value reason = finish_value(event.reason);
   labels.emplace_back("finish_reason", *reason.as_string());
   metrics_->add(Metric::kAnswers, labels);
-  if (request_.fields.keep_answer) store(choice, event, prompt);
+  if (!request_.fields.keep_answer && !request_.share) return;
+  pool::Answer answer = answer_of(choice, event, prompt);
+  if (request_.share) shared_ = answer;
+  if (request_.fields.keep_answer) answers_.add(std::move(answer));
 }
 
 /// The token that ended the answer, which has no text and so came with no Delta; none if something
@@ -273,7 +301,8 @@ std::vector<engine::TokenInfo> Generation::end_token(const engine::ChoiceDone& e
   return {std::move(info)};
 }
 
-void Generation::store(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt) {
+pool::Answer Generation::answer_of(std::size_t choice, engine::ChoiceDone& event,
+                                   std::size_t prompt) const {
   const engine::ModelInfo& info = lease_.engine().info();
   const ChoiceText& reply = writer_.choice(choice);
   pool::Answer answer;
@@ -286,6 +315,7 @@ void Generation::store(std::size_t choice, engine::ChoiceDone& event, std::size_
   answer.engine_build = info.engine_build;
   answer.cpu_class = info.cpu_class;
   answer.prompt_json = request_.prompts[prompt].asked_json;
+  answer.template_system = request_.prompts[prompt].template_system;
   answer.prompt_tokens = request_.prompts[prompt].tokens;
   answer.output_tokens = std::move(event.tokens);
   answer.lp16 = std::move(event.lp16);
@@ -294,7 +324,7 @@ void Generation::store(std::size_t choice, engine::ChoiceDone& event, std::size_
   answer.sampling = request_.fields.sampling;
   answer.seed_mode = seed_mode_;
   answer.seed_entropy = entropy_;
-  answers_.add(std::move(answer));
+  return answer;
 }
 
 void Generation::handle_one(std::size_t, const engine::RequestDone& event) {
@@ -303,8 +333,43 @@ void Generation::handle_one(std::size_t, const engine::RequestDone& event) {
   usage_.output_tokens += event.output_tokens;
   count(event);
   if (--prompts_left_ > 0) return;
-  writer_.finish(usage_, request_.fields.include_usage);
+  if (!shared_) return finish({});
+  if (!shares_.try_run([self = shared_from_this()] { self->share(); }))
+    finish(commons_value(writer_.head().submission,
+                         refuse(error_of_status(503, "too many answers wait to be shared"))));
+}
+
+void Generation::finish(codec::Value commons) {
+  writer_.finish(usage_, request_.fields.include_usage, std::move(commons));
   finished_ = true;
+}
+
+/// Shares the complete answer, then completes the reply. Until here the submission was no more than
+/// an id in this process; if the client does not wait for the end, it stays that.
+void Generation::share() {
+  const auto is_awaited = [this] { return !finished_ && !gone_; };
+  std::optional<ApiResult<commons::Submission>> done;
+  if (is_awaited()) done = queue_for_sharing();
+  bool delivered = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (done && is_awaited()) {
+      finish(commons_value(writer_.head().submission, *done));
+      delivered = writer_.is_open();
+    }
+    finished_ = true;
+  }
+  if (delivered || !done || !*done) return;
+  if (const auto taken_back = sharing_.cancel((*done)->id); !taken_back)
+    log::warning("api", "a submission whose client has gone stays queued: {}",
+                 taken_back.error().message);
+}
+
+ApiResult<commons::Submission> Generation::queue_for_sharing() {
+  LOAM_TRY(check_standing(sharing_, *request_.share));  // it may be withdrawn by now
+  commons::ShareRequest request = LOAM_TRY(share_request(*shared_, *request_.share));
+  request.id = writer_.head().submission;
+  return LOAM_TRY(sharing_.share(request, commons::When::kAfterCooling));
 }
 
 void Generation::handle_one(std::size_t, const engine::RequestFailed& event) {
@@ -346,6 +411,8 @@ std::string system_fingerprint(const catalog::Model& model, const engine::ModelI
 ApiResult<> start_generation(Context& context, const Call& call, pool::Lease lease,
                              GenerationRequest request) {
   LOAM_TRY(check_fits(request, lease.engine().info()));
+  if (request.share)
+    LOAM_TRY(check_model_licence(lease.model().name, lease.model().licence, *request.share));
   const auto generation =
       std::make_shared<Generation>(context, call, std::move(lease), std::move(request));
   context.generations.add(generation);

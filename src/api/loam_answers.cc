@@ -39,6 +39,7 @@ codec::Value whole(const pool::Answer& answer) {
   out.set("cpu_class", answer.cpu_class);
   const auto prompt = codec::parse_json(answer.prompt_json);
   out.set("prompt", prompt ? *prompt : codec::Value(answer.prompt_json));
+  if (!answer.template_system.empty()) out.set("template_system", answer.template_system);
   out.set("prompt_tokens", numbers(answer.prompt_tokens));
   out.set("output_tokens", numbers(answer.output_tokens));
   out.set("lp16", numbers(answer.lp16));

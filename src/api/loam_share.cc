@@ -5,7 +5,6 @@
 #include "api/shared_answer.h"
 #include "base/format.h"
 #include "base/parse.h"
-#include "commons/licence.h"
 
 namespace loam::api {
 namespace {
@@ -42,29 +41,20 @@ ApiResult<pool::Answer> find_answer(Context& context, const Call& call, const Fi
                       "loam share ls"});
 }
 
-codec::Value preview_value(const commons::Preview& preview) {
-  codec::Array masked;
-  for (const commons::Preview::Place& place : preview.masked)
-    masked.emplace_back(codec::Object{{"message", static_cast<std::int64_t>(place.message)},
-                                      {"finding", finding_name(place.finding)},
-                                      {"original", place.original}});
-  return codec::Object{{"header", header_value(preview.header, false)},
-                       {"set_when_published", codec::Array{"author", "seq", "time", "signature"}},
-                       {"body", conversation_value(preview.conversation)},
-                       {"masked", std::move(masked)},
-                       {"meaning", commons::kConsentWords}};
-}
-
 ApiResult<> share(Context& context, const Call& call) {
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
-  const Terms terms = LOAM_TRY(read_terms(body));
+  const Terms terms = LOAM_TRY(read_terms(fields));
   const bool only_preview = LOAM_TRY(fields.boolean("preview")).value_or(false);
   const bool now = LOAM_TRY(fields.boolean("now")).value_or(false);
   const pool::Answer answer = LOAM_TRY(find_answer(context, call, fields));
-  const commons::ShareRequest request = LOAM_TRY(share_request(context, answer, terms));
+  const auto model = context.services.catalog.find(answer.model_name);
+  LOAM_TRY(check_model_licence(answer.model_name, model ? model->licence : "", terms));
+  const commons::ShareRequest request = LOAM_TRY(share_request(answer, terms));
   if (only_preview) {
-    call.respond_json(200, preview_value(LOAM_TRY(context.services.sharing.preview(request))));
+    codec::Value shown = preview_value(LOAM_TRY(context.services.sharing.preview(request)));
+    shown.set("system_from_template", !answer.template_system.empty());
+    call.respond_json(200, shown);
     return {};
   }
   const auto done = LOAM_TRY(context.services.sharing.share(

@@ -19,6 +19,7 @@ struct ReplyHead {
   std::int64_t created_s = 0;
   std::string model;
   std::string fingerprint;
+  std::string submission;  // the id under which the answer will be shared; empty: it is private
 };
 
 /// One choice as far as it has come.

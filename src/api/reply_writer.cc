@@ -8,6 +8,11 @@
 #include "api/sse.h"
 
 namespace loam::api {
+namespace {
+
+constexpr const char* kSubmissionHeader = "x-commons-submission";
+
+}  // namespace
 
 ReplyWriter::ReplyWriter(Call call, ReplyHead head, std::unique_ptr<ReplyFormat> format,
                          Delivery delivery, std::size_t choices)
@@ -23,7 +28,9 @@ ReplyWriter::ReplyWriter(Call call, ReplyHead head, std::unique_ptr<ReplyFormat>
 void ReplyWriter::begin() {
   if (begun_ || delivery_ == Delivery::kWhole) return;
   begun_ = true;
-  call_.exchange->begin_stream(200, sse_headers());
+  http::Headers headers = sse_headers();
+  if (!head_.submission.empty()) headers.set(kSubmissionHeader, head_.submission);
+  call_.exchange->begin_stream(200, std::move(headers));
   for (const ChoiceText& choice : choices_) {
     const codec::Value opening = format_->opening(head_, choice.index);
     if (!opening.is_null()) send(sse_data(opening));
@@ -60,7 +67,11 @@ void ReplyWriter::close(std::size_t choice, engine::FinishReason reason,
   }
   begin();
   const ChunkPart part{to.index, {}, tokens, offsets_[choice], TextOf::kAnswer, reason};
-  send(sse_data(format_->chunk(head_, part)));
+  codec::Value chunk = format_->chunk(head_, part);
+  if (head_.submission.empty())
+    send(sse_data(chunk));
+  else
+    last_ = std::move(chunk);
 }
 
 void ReplyWriter::send_comment() {
@@ -68,11 +79,19 @@ void ReplyWriter::send_comment() {
   send(sse_comment());
 }
 
-void ReplyWriter::finish(const Usage& usage, bool with_usage) {
-  if (delivery_ == Delivery::kWhole)
-    return call_.respond_json(200, format_->whole(head_, choices_, usage));
+void ReplyWriter::finish(const Usage& usage, bool with_usage, codec::Value commons) {
+  const auto add_commons = [&commons](codec::Value to) {
+    if (!commons.is_null()) to.set("commons", std::move(commons));
+    return to;
+  };
+  if (delivery_ == Delivery::kWhole) {
+    if (!head_.submission.empty()) call_.exchange->add_header(kSubmissionHeader, head_.submission);
+    return call_.respond_json(200, add_commons(format_->whole(head_, choices_, usage)));
+  }
   begin();
-  if (with_usage) send(sse_data(format_->usage_chunk(head_, usage)));
+  // A chunk for the submission alone would have no choices, which clients expect only with a usage.
+  if (!last_.is_null()) send(sse_data(with_usage ? last_ : add_commons(last_)));
+  if (with_usage) send(sse_data(add_commons(format_->usage_chunk(head_, usage))));
   send(sse_done());
   call_.exchange->end();
 }

@@ -26,7 +26,8 @@ class ReplyWriter {
   /// False once a stream's client is gone or cut off: stop producing.
   bool is_open() const { return open_; }
 
-  /// Sends the head of a stream and what opens its choices; later calls do nothing.
+  /// Sends the head of a stream, which names the submission, and what opens its choices; later
+  /// calls do nothing.
   void begin();
   /// Adds text and the tokens that end in it; `tokens` is empty unless logprobs are wanted.
   void add(std::size_t choice, std::string_view text, std::vector<engine::TokenInfo> tokens,
@@ -36,8 +37,9 @@ class ReplyWriter {
              std::vector<engine::TokenInfo> tokens);
   /// Something that clients ignore, in a stream.
   void send_comment();
-  /// Completes the reply; `with_usage`: a stream ends with the usage.
-  void finish(const Usage& usage, bool with_usage);
+  /// Completes the reply; `with_usage`: a stream ends with the usage. `commons`, unless null,
+  /// becomes a member of the reply or of its last chunk.
+  void finish(const Usage& usage, bool with_usage, codec::Value commons);
   /// Ends the reply with an error: as its status, or in the stream if that has begun.
   void fail(const ApiError& error);
 
@@ -52,6 +54,7 @@ class ReplyWriter {
   bool open_ = true;
   std::vector<ChoiceText> choices_;
   std::vector<std::size_t> offsets_;  // code points sent of each choice
+  codec::Value last_;                 // a chunk that waits for what became of the submission
 };
 
 }  // namespace loam::api

@@ -1,7 +1,9 @@
 #include "api/shared_answer.h"
 
 #include "api/answer_values.h"
-#include "api/request_fields.h"
+#include "api/chat_request.h"
+#include "api/ledger_values.h"
+#include "api/text_input.h"
 #include "base/format.h"
 #include "codec/json.h"
 #include "commons/licence.h"
@@ -9,41 +11,30 @@
 namespace loam::api {
 namespace {
 
-constexpr std::size_t kLicenceBytesMax = 64;
-
-/// The text of a message's content: a string, or parts of which only text can be shared.
-std::string content_text(const codec::Value& content) {
-  if (const std::string* text = content.as_string()) return *text;
-  std::string out;
-  if (const codec::Array* parts = content.as_array())
-    for (const codec::Value& part : *parts)
-      if (const codec::Value* text = part.find("text"); text != nullptr && text->as_string())
-        out += *text->as_string();
-  return out;
-}
-
 ledger::Origin origin_of(std::string_view role) {
   if (role == "user") return ledger::Origin::kHuman;
   if (role == "assistant") return ledger::Origin::kModel;
   return ledger::Origin::kUnknown;  // who wrote a system prompt, nobody says
 }
 
-std::vector<ledger::Message> messages_of(const pool::Answer& answer) {
+/// What the model was given and what it said to that.
+/// @error 400  the prompt was given as tokens: what they say was not kept.
+ApiResult<std::vector<ledger::Message>> messages_of(const pool::Answer& answer) {
   std::vector<ledger::Message> out;
-  const auto prompt = codec::parse_json(answer.prompt_json);
-  const codec::Array* asked = prompt ? prompt->as_array() : nullptr;
-  if (asked == nullptr) {
-    const std::string* text = prompt ? prompt->as_string() : nullptr;
-    out.push_back({"user", text == nullptr ? answer.prompt_json : *text, ledger::Origin::kHuman});
+  if (!answer.template_system.empty())
+    out.push_back({"system", answer.template_system, origin_of("system")});
+  const codec::Value prompt = LOAM_TRY(codec::parse_json(answer.prompt_json));
+  if (const std::string* text = prompt.as_string()) {
+    out.push_back({"user", *text, origin_of("user")});
+  } else if (is_token_prompt(prompt)) {
+    return refuse(ApiError(Error{ErrorCode::kInvalidArgument,
+                                 "share: the prompt was given as tokens, which nobody can read",
+                                 "ask again with the prompt as text"}));
   } else {
-    for (const codec::Value& message : *asked) {
-      const codec::Value* role = message.find("role");
-      const codec::Value* content = message.find("content");
-      if (role == nullptr || role->as_string() == nullptr || content == nullptr) continue;
-      out.push_back({*role->as_string(), content_text(*content), origin_of(*role->as_string())});
-    }
+    for (engine::ChatMessage& message : LOAM_TRY(read_messages(prompt)))
+      out.push_back({message.role, std::move(message.content), origin_of(message.role)});
   }
-  out.push_back({"assistant", answer.text, ledger::Origin::kModel});
+  out.push_back({"assistant", answer.text, origin_of("assistant")});
   return out;
 }
 
@@ -68,45 +59,9 @@ std::string answer_name(const pool::Answer& answer) {
   return answer.choice == 0 ? answer.reply_id : format("{}#{}", answer.reply_id, answer.choice);
 }
 
-ApiResult<Terms> read_terms(const codec::Value& body) {
-  const Fields fields = LOAM_TRY(Fields::of(body));
-  Terms out;
-  out.licence = LOAM_TRY(fields.required_text("licence", kLicenceBytesMax));
-  if (const auto known = commons::check_licence(out.licence); !known)
-    return refuse(ApiError(known.error()).with_param("licence"));
-  const codec::Value* scope = fields.raw("scope");
-  const codec::Array* words = scope == nullptr ? nullptr : scope->as_array();
-  for (const codec::Value& word : words == nullptr ? codec::Array() : *words) {
-    const std::string* text = word.as_string();
-    if (text != nullptr && *text == "train")
-      out.scope.train = true;
-    else if (text != nullptr && *text == "eval")
-      out.scope.eval = true;
-    else
-      return refuse(bad_field("scope", "knows only \"train\" and \"eval\""));
-  }
-  if (!out.scope.train && !out.scope.eval)
-    return refuse(bad_field("scope", "must be an array with \"train\", \"eval\", or both"));
-  return out;
-}
-
-ApiResult<commons::ShareRequest> share_request(const Context& context, const pool::Answer& answer,
-                                               const Terms& terms) {
-  if (terms.scope.train) {
-    const auto model = context.services.catalog.find(answer.model_name);
-    const std::string licence = model ? model->licence : "";
-    if (!commons::allows_training_on_outputs(licence)) {
-      ApiError error = error_of_status(
-          403,
-          format("share with scope train: the licence of model {} ({}) does not say that what it "
-                 "answers may train other models; share with scope eval",
-                 answer.model_name, licence.empty() ? "unknown" : licence));
-      error.code = "licence_bars_training";
-      return refuse(std::move(error));
-    }
-  }
+ApiResult<commons::ShareRequest> share_request(const pool::Answer& answer, const Terms& terms) {
   commons::ShareRequest out;
-  out.conversation.messages = messages_of(answer);
+  out.conversation.messages = LOAM_TRY(messages_of(answer));
   out.conversation.model_name = answer.model_name;
   out.conversation.replay = replay_value(answer);
   out.models = {answer.model_sha256};
@@ -114,6 +69,19 @@ ApiResult<commons::ShareRequest> share_request(const Context& context, const poo
   out.scope = terms.scope;
   out.answer = answer_name(answer);
   return out;
+}
+
+codec::Value preview_value(const commons::Preview& preview) {
+  codec::Array masked;
+  for (const commons::Preview::Place& place : preview.masked)
+    masked.emplace_back(codec::Object{{"message", static_cast<std::int64_t>(place.message)},
+                                      {"finding", finding_name(place.finding)},
+                                      {"original", place.original}});
+  return codec::Object{{"header", header_value(preview.header, false)},
+                       {"set_when_published", codec::Array{"author", "seq", "time", "signature"}},
+                       {"body", conversation_value(preview.conversation)},
+                       {"masked", std::move(masked)},
+                       {"meaning", commons::kConsentWords}};
 }
 
 }  // namespace loam::api

@@ -66,6 +66,10 @@ std::string input_json(const TextInput& input) {
   return codec::to_json(array);
 }
 
+bool is_token_prompt(const codec::Value& prompt) {
+  return prompt.as_array() != nullptr && is_flat_tokens(*prompt.as_array());
+}
+
 ApiResult<> check_tokens(const std::vector<engine::TokenId>& tokens, const engine::ModelInfo& model,
                          const std::string& name) {
   const auto outside = [&](engine::TokenId token) {

@@ -27,6 +27,9 @@ ApiResult<std::vector<engine::TokenId>> tokens_of(engine::Engine& engine, const 
 /// The input as JSON, as it was asked.
 std::string input_json(const TextInput& input);
 
+/// Whether input_json() would write tokens so.
+bool is_token_prompt(const codec::Value& prompt);
+
 /// Checks that every token is one of the model's. @error 400 naming `name`.
 ApiResult<> check_tokens(const std::vector<engine::TokenId>& tokens, const engine::ModelInfo& model,
                          const std::string& name);

@@ -5,7 +5,6 @@
 #include <span>
 
 #include "base/format.h"
-#include "base/parse.h"
 #include "codec/json.h"
 
 namespace loam::api {
@@ -82,23 +81,6 @@ ApiResult<> refuse_unsupported(const Fields& fields) {
     return refuse(unsupported_field(fields.full_name(row.name),
                                     format("{} is not offered by this version", row.what)));
   }
-  return {};
-}
-
-ApiResult<> check_consent(const http::Request& request, const Fields& fields) {
-  constexpr std::string_view kNotOffered =
-      "publishing is not offered by this version; without it a request stays private";
-  if (const std::string* header = request.headers.find("x-commons-consent")) {
-    const std::string word = to_lower_ascii(trim(split(*header, ';').front()));
-    if (word == "publish") return refuse(unsupported_field("X-Commons-Consent", kNotOffered));
-    if (word != "private")
-      return refuse(bad_field("X-Commons-Consent", "must begin with publish or private"));
-  }
-  const codec::Value* commons = fields.raw("commons");
-  if (commons == nullptr) return {};
-  const Fields inner = LOAM_TRY(Fields::of(*commons, fields.full_name("commons")));
-  if (LOAM_TRY(inner.boolean("publish")).value_or(false))
-    return refuse(unsupported_field(inner.full_name("publish"), kNotOffered));
   return {};
 }
 

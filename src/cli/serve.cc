@@ -107,7 +107,7 @@ Verb serve_verb() {
   verb.arguments = {
       {"--listen", "ADDR", &options->listen, "Where to answer: address:port."},
       {"--public-listen", "ADDR", &options->public_listen,
-       "Where anybody may read the log, and nothing else: address:port."},
+       "Where anybody may read the log and public files: address:port."},
       {"--offline", "", &options->offline, "Make no outgoing connection."},
       {"--fake-engine", "STEP_MS", &options->fake_step_ms, ""},
   };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/format.h"
 #include "base/parse.h"
@@ -14,8 +15,6 @@
 
 namespace loam::cli {
 namespace {
-
-constexpr std::size_t kWidth = 96;  // of explanations
 
 struct ShareOptions {
   std::optional<std::string> answer;
@@ -41,12 +40,6 @@ std::string path_of(std::string_view base, std::string_view id, std::string_view
   return format("{}/{}{}", base, http::percent_encode(id), verb);
 }
 
-codec::Array words_of(std::string_view list) {
-  codec::Array out;
-  for (const std::string_view word : split(list, ',')) out.emplace_back(word);
-  return out;
-}
-
 codec::Value request_of(const ShareTerms& terms) {
   codec::Value out = codec::Object{{"licence", terms.licence}, {"scope", words_of(terms.scope)}};
   if (terms.answer) {
@@ -62,45 +55,6 @@ Result<codec::Value> preview_of(const NodeClient& client, const ShareTerms& term
   codec::Value asked = request_of(terms);
   asked.set("preview", true);
   return client.post("/loam/v1/share", asked);
-}
-
-std::string joined(const codec::Value& value, std::string_view name) {
-  std::string out;
-  const codec::Value* list = value.find(name);
-  if (list != nullptr && list->as_array() != nullptr)
-    for (const codec::Value& item : *list->as_array())
-      if (item.as_string() != nullptr) out += (out.empty() ? "" : ", ") + *item.as_string();
-  return out;
-}
-
-/// What will be public, for a person to read before it is.
-void print_preview(Console& console, const codec::Value& preview) {
-  const codec::Value none = codec::Object();
-  const codec::Value* body = preview.find("body");
-  if (body == nullptr) body = &none;
-  console.line("What will be public:");
-  for (const codec::Value* message : items_at(*body, "messages")) {
-    console.line(format("  {} (written by: {})", printable(text_at(*message, "role")),
-                        text_at(*message, "origin")));
-    console.out(wrap(printable(text_at(*message, "content")), kWidth, 4) + "\n");
-  }
-  console.line(format("  model {}, language {}", printable(text_at(*body, "model")),
-                      text_at(*body, "language")));
-  if (const codec::Value* header = preview.find("header")) {
-    console.line(
-        format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
-    console.line(format("  model's hash {}", joined(*header, "models")));
-    console.line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
-  }
-  console.line(format("  set when published: {}", joined(preview, "set_when_published")));
-  const auto masked = items_at(preview, "masked");
-  console.line(masked.empty()
-                   ? "Nothing had to be masked."
-                   : format("Masked, {} places, which only you see here:", masked.size()));
-  for (const codec::Value* place : masked)
-    console.line(
-        format("  {:<12} {}", text_at(*place, "finding"), printable(text_at(*place, "original"))));
-  console.out(wrap(text_at(preview, "meaning"), kWidth, 0) + "\n");
 }
 
 void print_submission(Console& console, env::Clock& clock, const codec::Value& submission) {
@@ -237,6 +191,53 @@ Verb record_verb(std::string name, const std::shared_ptr<RecordOptions>& options
 
 }  // namespace
 
+codec::Array words_of(std::string_view list) {
+  codec::Array out;
+  for (const std::string_view word : split(list, ',')) out.emplace_back(word);
+  return out;
+}
+
+std::string joined(const codec::Value& value, std::string_view name) {
+  std::string out;
+  const codec::Value* list = value.find(name);
+  if (list != nullptr && list->as_array() != nullptr)
+    for (const codec::Value& item : *list->as_array())
+      if (item.as_string() != nullptr) out += (out.empty() ? "" : ", ") + *item.as_string();
+  return out;
+}
+
+void print_preview(Console& console, const codec::Value& preview, std::string_view heading) {
+  const codec::Value none = codec::Object();
+  const codec::Value* body = preview.find("body");
+  if (body == nullptr) body = &none;
+  console.line(heading);
+  bool from_template = flag_at(preview, "system_from_template");
+  for (const codec::Value* message : items_at(*body, "messages")) {
+    const std::string origin = std::exchange(from_template, false)
+                                   ? "added by the model's chat template"
+                                   : format("written by: {}", text_at(*message, "origin"));
+    console.line(format("  {} ({})", printable(text_at(*message, "role")), origin));
+    console.out(wrap(printable(text_at(*message, "content")), kPageWidth, 4) + "\n");
+  }
+  console.line(format("  model {}, language {}", printable(text_at(*body, "model")),
+                      text_at(*body, "language")));
+  if (const codec::Value* header = preview.find("header")) {
+    console.line(
+        format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
+    console.line(format("  model's hash {}", joined(*header, "models")));
+    console.line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
+  }
+  console.line(format("  set when published: {}", joined(preview, "set_when_published")));
+  const auto masked = items_at(preview, "masked");
+  console.line(masked.empty()
+                   ? "Nothing had to be masked."
+                   : format("Masked, {} places, which only you see here:", masked.size()));
+  for (const codec::Value* place : masked)
+    console.line(
+        format("  {:<12} {}", text_at(*place, "finding"), printable(text_at(*place, "original"))));
+  console.out(wrap(text_at(preview, "meaning"), kPageWidth, 0) + "\n");
+}
+
 Result<> share_answer(Console& console, env::Clock& clock, const NodeClient& client,
                       const ShareTerms& terms) {
   const auto preview = LOAM_TRY(preview_of(client, terms));
@@ -265,7 +266,7 @@ Verb share_verb() {
       "full "
       "hour (share.batch), and can be taken back without a trace until then.";
   verb.examples = {"loam share --preview", "loam share --licence CC0-1.0", "loam share --cancel ID",
-                   "loam share ls"};
+                   "loam share ls", "loam share consent --show"};
   verb.arguments = {
       {"ANSWER", "", &options->answer, "ID of an answer; without it the last one."},
       {"--licence", "SPDX", &options->licence,
@@ -281,7 +282,7 @@ Verb share_verb() {
   list.summary = "Lists answers: private, queued, published, retracted";
   list.examples = {"loam share ls --json"};
   list.run = share_ls;
-  verb.verbs = {list};
+  verb.verbs = {list, share_consent_verb()};
   return verb;
 }
 

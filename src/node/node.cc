@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
+#include "commons/public_blobs.h"
 #include "commons/sharing.h"
 #include "engine/cpu_class.h"
 #include "engine/engine.h"
@@ -181,6 +183,7 @@ struct Node::Parts {
   std::unique_ptr<pool::AnswerStore> answers;
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<commons::Sharing> sharing;
+  std::optional<commons::PublicBlobs> blobs;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
   std::unique_ptr<http::Server> server;
@@ -201,6 +204,7 @@ Result<> Node::Parts::open_stores() {
   answers = LOAM_TRY(pool::AnswerStore::open(data / "answers.db",
                                              static_cast<int>(options.config.history.keep), clock));
   LOAM_TRY(open_ledger());
+  blobs = LOAM_TRY(commons::PublicBlobs::open(data / "public"));
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);
@@ -224,11 +228,12 @@ Result<> Node::Parts::open_ledger() {
 Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
-  app = api::App::create({*catalog, *residency, *keys, *answers, *log, *sharing, clock,
-                          [on_request] {
-                            if (on_request) on_request();
-                          }},
-                         api_settings(options, listen));
+  app = api::App::create(
+      {*catalog, *residency, *keys, *answers, *log, *sharing, *blobs, clock,
+       [on_request] {
+         if (on_request) on_request();
+       }},
+      api_settings(options, listen));
   auto opened = http::Server::open(
       server_options(options.config, listen),
       [this](const http::ExchangePtr& exchange) { app->handle(exchange); },

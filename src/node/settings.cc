@@ -13,7 +13,7 @@ std::vector<Setting> make_settings() {
        "Where the node answers. Off loopback it needs an API key for every request.",
        [](Config& c) -> Field { return &c.listen; }},
       {"public_listen", kText, "address:port",
-       "Where anybody may read this node's log, and nothing else; empty: nowhere.",
+       "Where anybody may read this node's log and public files; empty: nowhere.",
        [](Config& c) -> Field { return &c.public_listen; }},
       {"allow.hosts", kList, "names",
        "Host names, besides loopback and the listen address, that requests may be addressed to.",

@@ -1,4 +1,5 @@
 """From a prompt to a public record and back, as a person does it, checked by a verifier that is not ours to bend."""
+import hashlib
 import json
 import subprocess
 import sys
@@ -42,7 +43,9 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
     with harness.Node(model="smollm2") as node:
         loam(node, "run", "smollm2", "My address is ann@example.org. What is a quartzneedle?", "--max-tokens", "12", "--seed", "1")
         preview = json.loads(loam(node, "share", "--preview", "--json"))
-        assert preview["body"]["messages"][0]["content"] == "My address is [email]. What is a quartzneedle?"
+        # The starter model's template begins a conversation that has no system message with one of its own.
+        assert preview["body"]["messages"][0]["role"] == "system" and preview["system_from_template"] is True
+        assert preview["body"]["messages"][1]["content"] == "My address is [email]. What is a quartzneedle?"
         assert preview["masked"][0]["original"] == "ann@example.org"
         assert "for ever" in preview["meaning"]
         # Without a terminal and without --yes nobody agreed.
@@ -131,12 +134,21 @@ def test_strangers_read_the_log_and_nothing_else():
         body = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
         record = node.post("/loam/v1/share", body, headers=node.owner())[1]["record"]
         head = wait_published(node)
+        proof = bytes(range(256)) * 2000
+        blob = f"/blob/{hashlib.sha256(proof).hexdigest()}"
+        (node.home / "data" / "public" / blob.rsplit("/", 1)[1]).write_bytes(proof)
         node.url, own = f"http://127.0.0.1:{port}", node.url
         try:
             stranger = {"host": "mirror.example"}
             for path in ("/health", "/log/checkpoint", "/log/tile/0/000.p/1", f"/log/body/{record}"):
                 assert node.request("GET", path, headers=stranger)[0] == 200, path
-            for method, path in (("GET", "/v1/models"), ("GET", "/loam/v1/records"), ("GET", "/metrics"), ("GET", "/"),
+            assert node.request("GET", blob, headers=stranger)[2] == proof
+            status, headers, part = node.request("GET", blob, headers={**stranger, "range": "bytes=300000-300009"})
+            assert (status, part, headers["content-range"]) == (206, proof[300000:300010], f"bytes 300000-300009/{len(proof)}")
+            status, headers, nothing = node.request("HEAD", blob, headers=stranger)
+            assert (status, nothing, headers["content-length"]) == (200, b"", str(len(proof)))
+            assert node.request("HEAD", "/health", headers=stranger)[0] == 200
+            for method, path in (("GET", "/v1/models"), ("GET", "/loam/v1/records"), ("GET", "/metrics"), ("GET", "/"), ("GET", "/blob/" + "0" * 64), ("PUT", blob), ("DELETE", blob),
                                  ("POST", "/log/checkpoint"), ("POST", "/loam/v1/shutdown"), ("DELETE", f"/log/body/{record}")):
                 # The owner's token opens nothing here.
                 assert node.request(method, path, headers={**stranger, **node.owner()})[0] == 404, path

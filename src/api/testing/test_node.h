@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,6 +98,7 @@ class NodeTest : public ::testing::Test {
                                         *ledger::open_keys(folder_ / "log-keys"),
                                         ledger::make_memory_storage(), clock_));
     sharing_ = std::move(*commons::Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
+    blobs_ = std::move(*commons::PublicBlobs::open(folder_ / "public"));
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
     add_model("tiny");
@@ -130,8 +132,8 @@ class NodeTest : public ::testing::Test {
     settings_.listen = "127.0.0.1:5626";
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
-    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, clock_,
-                                [this] { shutdown_asked_ = true; }},
+    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
+                                *blobs_, clock_, [this] { shutdown_asked_ = true; }},
                        settings_);
   }
 
@@ -188,6 +190,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<pool::AnswerStore> answers_;
   std::unique_ptr<ledger::Log> log_;
   std::unique_ptr<commons::Sharing> sharing_;
+  std::optional<commons::PublicBlobs> blobs_;
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
 };
