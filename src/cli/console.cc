@@ -1,5 +1,6 @@
 #include "cli/console.h"
 
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,8 @@
 namespace loam::cli {
 namespace {
 
+constexpr std::size_t kSecretBytesMax = 1024;
+
 bool write_fd(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
@@ -23,10 +26,10 @@ bool write_fd(int fd, std::string_view text) {
 }
 
 /// One line of the terminal, as the person types it.
-std::string read_answer() {
+std::string read_answer(std::size_t bytes_max = 80) {
   std::string out;
   char c = 0;
-  while (out.size() < 80 && ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') out += c;
+  while (out.size() < bytes_max && ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') out += c;
   return out;
 }
 
@@ -87,6 +90,26 @@ Result<bool> Console::ask(std::string_view question) {
   err_(format("{} [y/N] ", question));
   const std::string answer = to_lower_ascii(trim(read_answer()));
   return answer == "y" || answer == "yes";
+}
+
+Result<std::string> Console::ask_secret(std::string_view question) {
+  termios shown{};
+  if (!options_.in_is_terminal || !options_.err_is_terminal ||
+      ::tcgetattr(STDIN_FILENO, &shown) != 0)
+    return fail(ErrorCode::kPermissionDenied,
+                format("{}nobody can be asked, since this is no terminal", question),
+                "give it in a file: --passphrase-file FILE");
+  termios hidden = shown;
+  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  err_(question);
+  std::string out = read_answer(kSecretBytesMax + 1);
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+  err_("\n");
+  if (out.size() > kSecretBytesMax)
+    return fail(ErrorCode::kInvalidArgument,
+                format("{}longer than {} bytes", question, kSecretBytesMax));
+  return out;
 }
 
 std::string Console::bold_out(std::string_view text) const {

@@ -54,6 +54,10 @@ class Console {
   /// PermissionDenied, because nobody can be asked.
   Result<bool> ask(std::string_view question);
 
+  /// A line from the terminal that is not shown while it is typed.
+  /// @error PermissionDenied  no terminal. @error InvalidArgument  longer than 1,024 bytes.
+  Result<std::string> ask_secret(std::string_view question);
+
   /// `text` in a style if stdout / stderr shows colours.
   std::string bold_out(std::string_view text) const;
   std::string style_err(std::string_view code, std::string_view text) const;

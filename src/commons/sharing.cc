@@ -86,6 +86,7 @@ class SharingImpl final : public Sharing {
   }
 
   Result<Preview> preview(const ShareRequest& request) override {
+    LOAM_TRY(log_.check_signs());
     LOAM_TRY(check_licence(request.licence));
     LOAM_TRY(check_scope(request.scope));
     Preview out = masked(request.conversation);
@@ -220,7 +221,7 @@ class SharingImpl final : public Sharing {
         const ledger::Header& header = other.record.header;
         const bool follows =
             header.kind == ledger::Kind::kEdit || header.kind == ledger::Kind::kVote;
-        if (follows && !other.retracted && header.author == log_.author())
+        if (follows && !other.retracted && LOAM_TRY(log_.is_own(header.author)))
           out.records.push_back(other.record.id);
       }
     std::vector<ledger::Draft> drafts;

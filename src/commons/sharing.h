@@ -79,7 +79,8 @@ class Sharing {
                                                env::Clock& clock, SharingOptions options);
   virtual ~Sharing() = default;
 
-  /// @error InvalidArgument  licence, scope or shape. @error ResourceExhausted  too long.
+  /// @error InvalidArgument  licence, scope or shape. @error ResourceExhausted  too long. @error as
+  ///        Log::check_signs(): what cannot be published is not queued either.
   virtual Result<Preview> preview(const ShareRequest& request) = 0;
   /// @error as preview(), and as Log::post() for When::kNow: the message then says that it stays
   ///        queued, and the hint how to take it back.
