@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "env/file.h"
+#include "store/page_gaps.h"
 #include "store/sqlite_error.h"
 
 namespace loam::store {
@@ -182,6 +183,8 @@ Result<Database> Database::open(const env::Path& path,
 
   Database database(std::move(state));
   LOAM_TRY(database.migrate(migrations));
+  // A process that was killed, or a power cut, may have left erased text in it.
+  LOAM_TRY(database.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   return database;
 }
 
@@ -235,9 +238,10 @@ std::int64_t Database::changes() const { return sqlite3_changes64(state_->handle
 Result<> Database::truncate_wal() {
   const int status = sqlite3_wal_checkpoint_v2(state_->handle.get(), nullptr,
                                                SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  if (status != SQLITE_OK && (status & 0xff) != SQLITE_BUSY)
+  if ((status & 0xff) == SQLITE_BUSY) return {};
+  if (status != SQLITE_OK)
     return std::unexpected(state_->error("empty the write-ahead log of", status));
-  return {};
+  return zero_page_gaps(state_->handle.get(), state_->path);
 }
 
 Result<> Database::check() {

@@ -56,7 +56,7 @@ class Database {
  public:
   /// Opens or makes the file (mode 0600): WAL, synchronous=FULL, secure_delete=ON, foreign keys on.
   /// Then applies those of `migrations` (SQL, in order, each in a transaction) that it has not yet;
-  /// the number applied is kept in user_version.
+  /// the number applied is kept in user_version. Empties the write-ahead log.
   /// @error Corrupt  not a database or damaged; the message says what to do.
   /// @error Unsupported  written by a newer Loam. PermissionDenied, ResourceExhausted.
   static Result<Database> open(const env::Path& path, std::span<const std::string_view> migrations);
@@ -73,8 +73,9 @@ class Database {
 
   /// Rows that the last INSERT, UPDATE or DELETE touched.
   std::int64_t changes() const;
-  /// Moves the write-ahead log into the file and empties it, so that erased text is in neither.
-  /// Does nothing while another process reads.
+  /// Moves the write-ahead log into the file, empties it, and overwrites what SQLite leaves of
+  /// erased text between the rows of a page (page_gaps.h), so that it is in neither file. Takes
+  /// time with the file's size. Does nothing while another connection reads.
   Result<> truncate_wal();
   /// Reads every page. @error Corrupt  the first damage found. Takes time with the file's size.
   Result<> check();

@@ -4,7 +4,11 @@
 
 #include <array>
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "base/check.h"
+#include "base/format.h"
 #include "env/file.h"
 #include "env/random.h"
 
@@ -204,6 +208,42 @@ TEST_F(DatabaseTest, AFolderThatIsNotThereIsSaid) {
   const auto database = Database::open(folder_ / "none" / "store.db", kFirst);
   ASSERT_FALSE(database.has_value());
   EXPECT_EQ(database.error().code, ErrorCode::kNotFound);
+}
+
+/// Rows of many lengths in no order, so that pages are split, joined and balanced.
+TEST_F(DatabaseTest, ErasedTextIsInNoPartOfTheFile) {
+  Database database = opened();
+  std::uint64_t state = 1;
+  const auto draw = [&](std::uint64_t below) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    return (state >> 33U) % below;
+  };
+  std::vector<std::string> living, erased;
+  for (int round = 0; round < 40; ++round) {
+    LOAM_CHECK(database
+                   .transaction([&]() -> Result<> {
+                     for (std::uint64_t i = 0; i < 60; ++i) {
+                       living.push_back(
+                           format("{:016x}", draw(1U << 30U) << 32U | draw(1U << 30U)));
+                       LOAM_TRY(insert(database, living.back(), Bytes(draw(300), 'x')));
+                     }
+                     auto remove = LOAM_TRY(database.prepare("DELETE FROM pair WHERE name = ?"));
+                     for (std::uint64_t i = 0; i < 30; ++i) {
+                       std::swap(living[draw(living.size())], living.back());
+                       LOAM_TRY(remove.bind(0, living.back()).run());
+                       erased.push_back(std::move(living.back()));
+                       living.pop_back();
+                     }
+                     return {};
+                   })
+                   .has_value());
+    ASSERT_TRUE(database.truncate_wal().has_value());
+    const std::string content = env::read_file(file_, 1U << 30U).value();
+    for (const std::string& name : erased)
+      ASSERT_EQ(content.find(name), std::string::npos) << "round " << round;
+  }
+  EXPECT_TRUE(database.check().has_value());
+  EXPECT_EQ(count(database), static_cast<std::int64_t>(living.size()));
 }
 
 }  // namespace
