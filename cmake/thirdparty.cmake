@@ -17,6 +17,8 @@ loam_pkg(seccomp libseccomp)
 loam_pkg(tomlplusplus tomlplusplus)
 loam_pkg(edit libedit)
 loam_pkg(re2 re2)
+loam_pkg(xxhash libxxhash)
+loam_pkg(zstd libzstd)
 
 add_library(loam_cld2 INTERFACE)  # has no package file
 target_link_libraries(loam_cld2 INTERFACE cld2)
@@ -36,6 +38,17 @@ find_package(rapidcheck REQUIRED)  # for tests too: properties over generated va
 add_library(loam_rapidcheck INTERFACE)
 target_link_libraries(loam_rapidcheck INTERFACE rapidcheck rapidcheck_gtest)
 add_library(loam::rapidcheck ALIAS loam_rapidcheck)
+
+# DuckDB is loaded when it is asked for (dataset/parquet.h): all that is known here is the name of the folder
+# that tools/deps puts it into.
+execute_process(
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/deps place duckdb
+  OUTPUT_VARIABLE duckdb OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+cmake_path(GET duckdb PARENT_PATH duckdb)
+cmake_path(GET duckdb FILENAME duckdb)
+add_library(loam_duckdb INTERFACE)
+target_compile_definitions(loam_duckdb INTERFACE LOAM_DUCKDB_FOLDER="${duckdb}")
+add_library(loam::duckdb ALIAS loam_duckdb)
 
 # llama.cpp is built once into the cache, keyed by pin, compiler, flags and target (tools/deps).
 # What it was built from and how is LOAM_LLAMA_BUILD_ID, for ModelInfo::engine_build.

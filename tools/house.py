@@ -33,6 +33,9 @@ LIBRARIES = [
     (r"histedit\.h|editline/", "libedit", "edit"),
     (r"re2/", "RE2", "re2"),
     (r"cld2/", "CLD2", "cld2"),
+    (r"xxhash\.h", "xxhash", "xxhash"),
+    (r"zstd\w*\.h", "zstd", "zstd"),
+    (r"dlfcn\.h|duckdb\.h", "DuckDB", "duckdb"),  # loaded, so its home is who may load
 ]
 # What no library is: the language's own headers, the system's, and the test frameworks'.
 SYSTEM = re.compile(r"[a-z_]+|c[a-z]+|(sys|linux|netinet|arpa|net)/\w+\.h|gtest/gtest\.h|rapidcheck(/gtest)?\.h"

@@ -16,6 +16,7 @@ Verb rate_verb();
 Verb edit_verb();
 Verb retract_verb();
 Verb ledger_verb();
+Verb data_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

@@ -1,0 +1,91 @@
+#include "dataset/build.h"
+
+#include "base/format.h"
+#include "dataset/card.h"
+#include "dataset/containers.h"
+#include "env/file.h"
+
+namespace loam::dataset {
+namespace {
+
+/// Keeps what was read of a log, so that the data set can be verified without it.
+void keep_copy(LogInput& log, const env::Path& folder) {
+  const env::Path copy = folder / log_folder(log.key.key);
+  log.on_bundle = [copy](std::uint64_t bundle, const std::vector<Bytes>& entries) -> Result<> {
+    FileWriter file = LOAM_TRY(
+        FileWriter::create(copy, ledger::tile_path(ledger::kEntries, bundle, entries.size())));
+    LOAM_TRY(file.write(as_text(ledger::encode_bundle(entries))));
+    static_cast<void>(LOAM_TRY(file.finish()));
+    return {};
+  };
+}
+
+Result<> check_free(const env::Path& folder) {
+  const auto names = env::names_in(folder);
+  if (!names && names.error().code == ErrorCode::kNotFound) return {};
+  if (!names) return std::unexpected(names.error());
+  if (names->empty()) return env::remove_tree(folder);
+  return fail(ErrorCode::kAlreadyExists, format("{}: there is something already", folder.string()),
+              "name a folder that is not there yet, or remove this one");
+}
+
+Result<> write_text(const env::Path& folder, std::string_view name, std::string_view text) {
+  FileWriter file = LOAM_TRY(FileWriter::create(folder, std::string(name)));
+  LOAM_TRY(file.write(text));
+  static_cast<void>(LOAM_TRY(file.finish()));
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selection& selection) {
+  std::vector<FileInfo> out;
+  for (const View view : kViews) {
+    FileWriter file = LOAM_TRY(FileWriter::create(folder, view_file(view)));
+    LOAM_TRY(
+        write_view(view, selection.rows, [&](std::string_view line) { return file.write(line); }));
+    out.push_back(LOAM_TRY(file.finish()));
+  }
+  FileWriter dropped = LOAM_TRY(FileWriter::create(folder, std::string(kDroppedFile)));
+  for (const Dropped& one : selection.dropped) LOAM_TRY(dropped.write(dropped_line(one)));
+  out.push_back(LOAM_TRY(dropped.finish()));
+  FileWriter bodies = LOAM_TRY(FileWriter::create(folder, std::string(kBodiesFile)));
+  for (const UsedBody& body : selection.bodies) LOAM_TRY(bodies.write(body_line(body)));
+  out.push_back(LOAM_TRY(bodies.finish()));
+  return out;
+}
+
+Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgress& on_progress) {
+  if (options.logs.empty())
+    return fail(ErrorCode::kInvalidArgument, "a data set: no log to build it from");
+  LOAM_TRY(check_free(folder));
+  const env::Path unfinished = folder.string() + ".building";
+  LOAM_TRY(env::remove_tree(unfinished));
+  LOAM_TRY(env::make_folder(unfinished));
+  for (LogInput& log : options.logs) keep_copy(log, unfinished);
+
+  const Facts facts =
+      LOAM_TRY(gather(std::move(options.logs), options.net, options.threads, on_progress));
+  for (const LogAtHeight& log : facts.logs)
+    LOAM_TRY(write_text(unfinished, log_folder(log.key.key) + "/checkpoint", log.checkpoint.note));
+  const Selection selection = LOAM_TRY(select(facts, options.recipe, options.threads, on_progress));
+
+  Built out;
+  on_progress("writing", 0, selection.rows.size());
+  out.manifest = manifest_of(facts, options.recipe, options.net, selection.split_seed);
+  out.summary = summarise(selection.rows, selection.dropped);
+  out.files = LOAM_TRY(write_files(unfinished, selection));
+  const std::string manifest = manifest_text(out.manifest, out.summary, out.files);
+  out.roots = roots_of(selection.rows, manifest);
+  LOAM_TRY(write_text(unfinished, kManifestFile, manifest));
+  LOAM_TRY(write_text(unfinished, kRootFile, roots_text(out.roots)));
+  on_progress("writing", selection.rows.size(), selection.rows.size());
+  out.containers = LOAM_TRY(write_containers(unfinished, out.files, options.duckdb));
+  LOAM_TRY(write_text(unfinished, kContainersFile, containers_text(out.containers)));
+  LOAM_TRY(write_text(unfinished, "README.md", card_text(out)));
+  LOAM_TRY(write_text(unfinished, "croissant.json", croissant_text(out)));
+  LOAM_TRY(env::rename_file(unfinished, folder));
+  return out;
+}
+
+}  // namespace loam::dataset

@@ -1,0 +1,155 @@
+#include "dataset/facts.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "dataset/parallel.h"
+#include "ledger/state.h"
+
+namespace loam::dataset {
+namespace {
+
+using ledger::kTileWidth;
+
+/// Bundles whose signatures are checked together.
+constexpr std::uint64_t kBatchBundles = 8;
+
+std::unexpected<Error> corrupt(const LogAtHeight& log, std::string_view why) {
+  return fail(ErrorCode::kCorrupt, format("log {}: {}", log.source->name(), why));
+}
+
+/// One walk over a log, from its first record to the last under its checkpoint.
+class Walk {
+ public:
+  Walk(LogInput input, const ledger::NetId& net, std::size_t threads)
+      : net_(net),
+        threads_(threads),
+        height_(input.height),
+        on_bundle_(std::move(input.on_bundle)) {
+    out_.key = std::move(input.key);
+    out_.source = input.source;
+    rules_ = {.net = net, .log_key_hash = crypto::sha256(out_.key.key)};
+  }
+
+  Result<LogAtHeight> run(const OnProgress& on_progress) {
+    if (out_.key.name != ledger::log_origin(net_, out_.key.key))
+      return fail(ErrorCode::kInvalidArgument,
+                  format("log {}: the key's name, {}, is not that of a log of this network",
+                         out_.source->name(), out_.key.name));
+    out_.checkpoint = LOAM_TRY(ledger::read_checkpoint(*out_.source, out_.key));
+    const std::uint64_t size = out_.checkpoint.checkpoint.size;
+    if (height_.value_or(0) > size)
+      return fail(ErrorCode::kInvalidArgument,
+                  format("log {}: height {} was asked for, it has {} records", out_.source->name(),
+                         *height_, size));
+    if (!height_) height_ = size;
+    if (*height_ == 0) out_.root = tree_.root();
+    for (std::uint64_t at = 0; at < size; at += kBatchBundles * kTileWidth) {
+      if (!on_progress("reading records", at, size))
+        return fail(ErrorCode::kCancelled, "reading a log: stopped");
+      LOAM_TRY(take(at, std::min(at + kBatchBundles * kTileWidth, size)));
+    }
+    on_progress("reading records", size, size);
+    if (tree_.root() != out_.checkpoint.checkpoint.root)
+      return corrupt(out_, "its records do not give the root that its checkpoint signs");
+    for (Entry& entry : out_.entries)
+      entry.retracted = LOAM_TRY(at_height_->record(entry.id))->retracted;
+    return std::move(out_);
+  }
+
+ private:
+  Result<> take(std::uint64_t first, std::uint64_t last) {
+    std::vector<Bytes> entries;
+    for (std::uint64_t at = first; at < last; at += kTileWidth) {
+      auto bundle = LOAM_TRY(
+          ledger::read_bundle(*out_.source, at / kTileWidth, std::min(last - at, kTileWidth)));
+      std::ranges::move(bundle, std::back_inserter(entries));
+    }
+    std::vector<Result<ledger::Record>> records(entries.size(), fail(ErrorCode::kInternal, ""));
+    in_parallel(entries.size(), threads_,
+                [&](std::size_t i) { records[i] = ledger::verify_record(entries[i], net_); });
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      tree_.append(crypto::leaf_hash(entries[i]));
+      if (first + i < *height_) LOAM_TRY(add(first + i, std::move(records[i])));
+      if (first + i + 1 == *height_) out_.root = tree_.root();
+    }
+    return {};
+  }
+
+  Result<> add(std::uint64_t index, Result<ledger::Record> record) {
+    if (!record) return corrupt(out_, format("record {}: {}", index, record.error().message));
+    const auto delta = ledger::apply(*at_height_, *record, rules_);
+    if (!delta) return corrupt(out_, format("record {}: {}", index, delta.error().message));
+    out_.entries.push_back({record->id, record->header, false});
+    const auto appended = at_height_->append(*record, *delta);
+    if (!appended) return corrupt(out_, format("record {}: {}", index, appended.error().message));
+    return {};
+  }
+
+  const ledger::NetId& net_;
+  std::size_t threads_;
+  std::optional<std::uint64_t> height_;
+  std::function<Result<>(std::uint64_t, const std::vector<Bytes>&)> on_bundle_;
+  ledger::LogRules rules_;
+  LogAtHeight out_;
+  crypto::Frontier tree_;
+  std::unique_ptr<ledger::Storage> at_height_ = ledger::make_memory_storage();
+};
+
+/// A retraction may stand in another log than what it withdraws. Within one log, the log's own
+/// rules decided already.
+void apply_retractions_across(Facts& facts) {
+  for (const LogAtHeight& log : facts.logs)
+    for (const Entry& entry : log.entries) {
+      if (entry.header.kind != ledger::Kind::kRetraction) continue;
+      const auto place = facts.places.find(entry.header.refs.front());
+      if (place == facts.places.end()) continue;
+      Entry& target = facts.logs[place->second.log].entries[place->second.entry];
+      if (target.header.author == entry.header.author) target.retracted = true;
+    }
+}
+
+/// The newest vote of each author; of two logs' votes by one author there is only one log.
+void count_votes(Facts& facts) {
+  std::map<std::pair<ledger::RecordId, crypto::PublicKey>, VoteFact> newest;
+  for (const LogAtHeight& log : facts.logs)
+    for (const Entry& entry : log.entries) {
+      if (entry.header.kind != ledger::Kind::kVote || entry.retracted) continue;
+      const auto vote = ledger::decode_vote(entry.header.payload);
+      if (vote)
+        newest[{entry.header.refs.front(), entry.header.author}] = {entry.id, entry.header.author,
+                                                                    *vote};
+    }
+  for (const auto& [key, vote] : newest) facts.votes[key.first].push_back(vote);
+}
+
+}  // namespace
+
+const Entry* Facts::find(const ledger::RecordId& id) const {
+  const auto place = places.find(id);
+  return place == places.end() ? nullptr : &logs[place->second.log].entries[place->second.entry];
+}
+
+std::vector<VoteFact> Facts::votes_on(const ledger::RecordId& id) const {
+  const auto found = votes.find(id);
+  return found == votes.end() ? std::vector<VoteFact>() : found->second;
+}
+
+Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::size_t threads,
+                     const OnProgress& on_progress) {
+  std::ranges::sort(logs, {}, [](const LogInput& log) { return log.key.name; });
+  Facts out;
+  for (LogInput& log : logs) {
+    if (!out.logs.empty() && out.logs.back().key == log.key)
+      return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", log.key.name));
+    out.logs.push_back(LOAM_TRY(Walk(std::move(log), net, threads).run(on_progress)));
+  }
+  for (std::size_t i = 0; i < out.logs.size(); ++i)
+    for (std::size_t k = 0; k < out.logs[i].entries.size(); ++k)
+      out.places.emplace(out.logs[i].entries[k].id, Facts::Place{i, k});
+  apply_retractions_across(out);
+  count_votes(out);
+  return out;
+}
+
+}  // namespace loam::dataset

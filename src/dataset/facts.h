@@ -1,0 +1,72 @@
+// What the headers of some logs say, up to a height: what there is, what was withdrawn, who voted.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/log_source.h"
+#include "ledger/payload.h"
+
+namespace loam::dataset {
+
+/// A log to read. `source` must outlive the reading.
+struct LogInput {
+  crypto::VerifierKey key;  // by which its checkpoints are signed; never taken from the log itself
+  ledger::LogSource* source = nullptr;
+  /// How many records count; all under the checkpoint if empty.
+  std::optional<std::uint64_t> height = {};
+  /// Told every bundle that was read, to keep a copy; may be empty.
+  std::function<Result<>(std::uint64_t bundle, const std::vector<Bytes>& entries)> on_bundle = {};
+};
+
+/// A record without its body.
+struct Entry {
+  ledger::RecordId id;
+  ledger::Header header;
+  bool retracted = false;  // by the height
+};
+
+/// A log that was read and verified.
+struct LogAtHeight {
+  crypto::VerifierKey key;
+  ledger::LogSource* source = nullptr;
+  ledger::SignedCheckpoint checkpoint;
+  crypto::Digest root{};  // of the first entries.size() records
+  std::vector<Entry> entries;
+};
+
+struct VoteFact {
+  ledger::RecordId id;  // of the vote
+  crypto::PublicKey voter{};
+  ledger::Vote vote = ledger::Vote::kNone;
+};
+
+/// Immutable once made.
+struct Facts {
+  std::vector<LogAtHeight> logs;  // by their origins
+  struct Place {
+    std::size_t log = 0, entry = 0;
+  };
+  std::map<ledger::RecordId, Place> places;
+  /// The newest vote of each author on a record, by voter; withdrawn votes are not there.
+  std::map<ledger::RecordId, std::vector<VoteFact>> votes;
+
+  const Entry* find(const ledger::RecordId& id) const;
+  std::vector<VoteFact> votes_on(const ledger::RecordId& id) const;
+};
+
+/// Told how far it is; false ends the work with Cancelled.
+using OnProgress = std::function<bool(std::string_view what, std::uint64_t done, std::uint64_t of)>;
+
+/// Reads every record under each log's checkpoint, on `threads` threads, and checks all that a
+/// reader must check: docs/formats/log.md, rules 1, 3, 4 and 6.
+/// @error Corrupt  names the log and the record. @error InvalidArgument  a log twice, or a height
+///        past its checkpoint. @error Cancelled. Else as LogSource::read().
+Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::size_t threads,
+                     const OnProgress& on_progress);
+
+}  // namespace loam::dataset

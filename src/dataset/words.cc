@@ -1,0 +1,126 @@
+#include "dataset/words.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace loam::dataset {
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+template <std::size_t N>
+bool is_in(const std::array<Range, N>& ranges, char32_t c) {
+  const auto found = std::ranges::lower_bound(ranges, c, {}, &Range::last);
+  return found != ranges.end() && c >= found->first;
+}
+
+/// Beyond ASCII: punctuation, symbols, spaces, private use. All else counts as a letter.
+constexpr auto kSeparators = std::to_array<Range>(
+    {{0x80, 0xa9},       {0xab, 0xb4},     {0xb6, 0xb9},     {0xbb, 0xbf},     {0xd7, 0xd7},
+     {0xf7, 0xf7},       {0x2b0, 0x2ff},   {0x37e, 0x37e},   {0x387, 0x387},   {0x55a, 0x55f},
+     {0x589, 0x58f},     {0x5be, 0x5be},   {0x5c0, 0x5c0},   {0x5c3, 0x5c3},   {0x5f3, 0x5f4},
+     {0x60c, 0x60d},     {0x61b, 0x61f},   {0x66a, 0x66d},   {0x6d4, 0x6d4},   {0x964, 0x965},
+     {0x970, 0x970},     {0xe2f, 0xe2f},   {0xe3f, 0xe3f},   {0xe4f, 0xe4f},   {0xe5a, 0xe5b},
+     {0x1361, 0x1368},   {0x1680, 0x1680}, {0x1800, 0x180e}, {0x2000, 0x20cf}, {0x2100, 0x2bff},
+     {0x2e00, 0x2e7f},   {0x3000, 0x3004}, {0x3007, 0x3020}, {0x3030, 0x3030}, {0x303d, 0x303f},
+     {0x30fb, 0x30fb},   {0xe000, 0xf8ff}, {0xfe10, 0xfe6f}, {0xfeff, 0xfeff}, {0xff00, 0xff0f},
+     {0xff1a, 0xff20},   {0xff3b, 0xff40}, {0xff5b, 0xff65}, {0xffe0, 0xffff}, {0x1f000, 0x1faff},
+     {0xe0000, 0x10ffff}});
+
+/// Scripts that are written without spaces: each sign is a word.
+constexpr auto kSingles = std::to_array<Range>({{0xe00, 0xeff},
+                                                {0x1000, 0x109f},
+                                                {0x1780, 0x17ff},
+                                                {0x3005, 0x3006},
+                                                {0x3021, 0x3029},
+                                                {0x3040, 0x30ff},
+                                                {0x3400, 0x4dbf},
+                                                {0x4e00, 0x9fff},
+                                                {0xf900, 0xfaff},
+                                                {0x20000, 0x3ffff}});
+
+enum class Step : std::uint8_t { kAdd, kEvenUp, kOddUp };
+
+/// Capitals and what makes them small: add a number, or pairs in which the even or odd one is
+/// great.
+struct Capitals {
+  char32_t first, last;
+  Step step;
+  char32_t add = 1;
+};
+constexpr auto kCapitals = std::to_array<Capitals>({
+    {'A', 'Z', Step::kAdd, 32},       {0xc0, 0xd6, Step::kAdd, 32},
+    {0xd8, 0xde, Step::kAdd, 32},     {0x100, 0x12f, Step::kEvenUp},
+    {0x132, 0x137, Step::kEvenUp},    {0x139, 0x148, Step::kOddUp},
+    {0x14a, 0x177, Step::kEvenUp},    {0x178, 0x178, Step::kAdd, 0U - 0x79U},
+    {0x179, 0x17e, Step::kOddUp},     {0x386, 0x386, Step::kAdd, 38},
+    {0x388, 0x38a, Step::kAdd, 37},   {0x38c, 0x38c, Step::kAdd, 64},
+    {0x38e, 0x38f, Step::kAdd, 63},   {0x391, 0x3a1, Step::kAdd, 32},
+    {0x3a3, 0x3ab, Step::kAdd, 32},   {0x400, 0x40f, Step::kAdd, 80},
+    {0x410, 0x42f, Step::kAdd, 32},   {0x460, 0x481, Step::kEvenUp},
+    {0x48a, 0x4bf, Step::kEvenUp},    {0x4c1, 0x4ce, Step::kOddUp},
+    {0x4d0, 0x52f, Step::kEvenUp},    {0x531, 0x556, Step::kAdd, 48},
+    {0x1e00, 0x1e95, Step::kEvenUp},  {0x1ea0, 0x1eff, Step::kEvenUp},
+    {0xff21, 0xff3a, Step::kAdd, 32},
+});
+
+char32_t lower(char32_t c) {
+  const auto found = std::ranges::lower_bound(kCapitals, c, {}, &Capitals::last);
+  if (found == kCapitals.end() || c < found->first) return c;
+  if (found->step == Step::kAdd) return c + found->add;
+  const bool is_great = (c % 2 == 0) == (found->step == Step::kEvenUp);
+  return is_great ? c + 1 : c;
+}
+
+bool is_letter(char32_t c) {
+  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return !is_in(kSeparators, c);
+}
+
+}  // namespace
+
+std::u32string code_points(std::string_view text) {
+  std::u32string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    char32_t c = length == 1 ? lead : lead & (0x7fU >> length);
+    for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
+      c = (c << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+    out.push_back(c);
+    i += length;
+  }
+  return out;
+}
+
+std::vector<std::u32string> words_of(std::string_view text) {
+  std::vector<std::u32string> out;
+  std::u32string word;
+  const auto finish = [&] {
+    if (!word.empty()) out.push_back(std::move(word));
+    word.clear();
+  };
+  for (const char32_t c : code_points(text)) {
+    if (!is_letter(c)) {
+      finish();
+    } else if (is_in(kSingles, c)) {
+      finish();
+      out.emplace_back(1, c);
+    } else {
+      word.push_back(lower(c));
+    }
+  }
+  finish();
+  return out;
+}
+
+bool contains_phrase(const std::vector<std::u32string>& words,
+                     const std::vector<std::u32string>& phrase) {
+  return !std::ranges::search(words, phrase).empty() || phrase.empty();
+}
+
+}  // namespace loam::dataset
