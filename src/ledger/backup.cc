@@ -27,7 +27,7 @@ std::unexpected<Error> damaged(std::string_view why) {
               "use another copy of it, from before it was damaged");
 }
 
-std::string with_sum(std::string text) {
+std::string with_sum(const std::string& text) {
   const crypto::Digest sum = crypto::sha256(as_bytes(text));
   return text + format("{}{}\n", kSum, crypto::digest_hex(sum));
 }
@@ -98,7 +98,7 @@ std::string encode_backup(const Backup& backup) {
   for (const crypto::SigningKey& author : backup.keys.authors)
     out += format("author {}\n", to_hex(author.seed()));
   out += format("head {}\n", to_base64(as_bytes(backup.head)));
-  return with_sum(std::move(out));
+  return with_sum(out);
 }
 
 Result<Backup> parse_backup(std::string_view text) {
@@ -116,6 +116,7 @@ Result<Backup> parse_backup(std::string_view text) {
     const Seed next = LOAM_TRY(take_hex<32>(rest, "author"));
     out.keys.authors.push_back(crypto::SigningKey::from_seed(next));
   }
+  if (out.keys.authors.size() > kAuthorsMax) return damaged("it has too many keys");
   const Bytes head = LOAM_TRY(take_base64(rest, "head"));
   out.head = as_text(head);
   if (!out.head.empty()) static_cast<void>(LOAM_TRY(head_of(out)));

@@ -235,6 +235,18 @@ TEST_F(HomeTest, ABackupFromBeforeTheFirstRecordDoesNotSignEither) {
   EXPECT_EQ(log_->at(3)->value().record.header.seq, 3U);
 }
 
+TEST_F(HomeTest, AFirstStartThatWasCutOffIsMadeWhole) {
+  open();
+  const crypto::PublicKey author = log_->author();
+  log_.reset();
+  std::filesystem::remove(home_.keys() / "log.key");
+  std::filesystem::remove(home_.head_file);
+  std::filesystem::remove_all(home_.setup().folder);
+  open();
+  EXPECT_EQ(log_->author(), author);
+  EXPECT_TRUE(post());
+}
+
 TEST_F(HomeTest, AHomeThatLostOnlyItsKeysGoesOnWithThemAtOnce) {
   open();
   post_many(2);

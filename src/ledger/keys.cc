@@ -13,7 +13,6 @@ namespace {
 constexpr std::string_view kFirstLine = "loam ed25519 seed 1\n";
 constexpr std::uint64_t kFileBytesMax = 200;
 constexpr unsigned kOthers = 077;
-constexpr std::size_t kAuthorsMax = 1000;  // chosen: a rotation a day for three years
 constexpr std::string_view kLogFile = "log.key", kFirstAuthorFile = "author.key";
 constexpr std::string_view kAuthorStart = "author-", kKeyEnd = ".key";
 constexpr std::string_view kRestoreHint = "restore it from a backup: loam identity restore FILE";
@@ -92,13 +91,17 @@ Result<> write_keys(const LogKeys& keys) {
 Result<LogKeys> open_keys(const env::Path& folder, const env::Path& head_file) {
   auto keys = read_keys(folder);
   if (keys || keys.error().code != ErrorCode::kNotFound) return keys;
-  const auto rest = env::names_in(folder);
-  if (env::is_plain_file(head_file) || (rest && !rest->empty()))
+  if (env::is_plain_file(head_file))
     return fail(ErrorCode::kCorrupt,
                 format("key file {}: is missing, and there was one", (folder / kLogFile).string()),
                 format("{}; or, to begin as a new node, move {} and what is in {} away",
                        kRestoreHint, head_file.string(), folder.parent_path().string()));
-  LogKeys made(crypto::SigningKey::generate(), crypto::SigningKey::generate(), folder);
+  // The log's key is written last: an author's without it is what a call left that was cut off.
+  auto author = read_key(folder / kFirstAuthorFile);
+  if (!author && author.error().code != ErrorCode::kNotFound)
+    return std::unexpected(author.error());
+  LogKeys made(crypto::SigningKey::generate(),
+               author ? *std::move(author) : crypto::SigningKey::generate(), folder);
   LOAM_TRY(write_keys(made));
   return made;
 }

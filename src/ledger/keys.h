@@ -9,6 +9,8 @@
 
 namespace loam::ledger {
 
+inline constexpr std::size_t kAuthorsMax = 1000;  // chosen: a rotation a day for three years
+
 /// Different keys, and none is the network's. @source DESIGN.md 8.3.
 struct LogKeys {
   LogKeys(crypto::SigningKey log_key, crypto::SigningKey first_author, env::Path key_folder = {});
@@ -20,7 +22,7 @@ struct LogKeys {
   std::vector<crypto::SigningKey> authors;
 };
 
-/// The keys in `folder`; made if none is there.
+/// The keys in `folder`; made if there is no log key.
 /// @param head_file  LogSetup's: if it is there while the keys are not, they were lost. Empty:
 /// none.
 /// @error PermissionDenied  others may read them. @error Corrupt  one is damaged or missing: a log

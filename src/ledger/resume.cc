@@ -171,9 +171,13 @@ class Resumption {
 }  // namespace
 
 Result<Resumed> resume_log(const LogHome& home, LogSource& copy, const OnVerified& on_record) {
-  const LogKeys keys = LOAM_TRY(read_keys(home.keys()));
+  const auto keys = read_keys(home.keys());
+  if (!keys && keys.error().code == ErrorCode::kNotFound)
+    return fail(ErrorCode::kNotFound, format("resume: {}", keys.error().message),
+                "the log's key is needed: loam identity restore FILE");
+  if (!keys) return std::unexpected(keys.error());
   const auto storage = LOAM_TRY(open_sqlite_storage(home.database()));
-  return Resumption(home, keys, *storage, copy, on_record).run();
+  return Resumption(home, *keys, *storage, copy, on_record).run();
 }
 
 }  // namespace loam::ledger
