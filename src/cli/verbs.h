@@ -17,6 +17,7 @@ Verb edit_verb();
 Verb retract_verb();
 Verb ledger_verb();
 Verb data_verb();
+Verb identity_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();
