@@ -159,7 +159,7 @@ class SharingImpl final : public Sharing {
     for (const std::string& licence : licences) LOAM_TRY(check_licence(licence));
     if (licences.empty())
       return fail(ErrorCode::kInvalidArgument, "standing consent: no licence was given");
-    const StandingConsent consent{std::move(licences), scope, clock_.wall_ms()};
+    StandingConsent consent{std::move(licences), scope, clock_.wall_ms()};
     const std::scoped_lock lock(mutex_);
     LOAM_TRY(table_.set_standing(consent, consent_id()));
     return consent;
