@@ -1,9 +1,11 @@
 // JSON bodies of requests, from bytes to typed requests.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "api/chat_request.h"
 #include "api/completion_request.h"
+#include "api/consent.h"
 #include "api/embedding_request.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -40,6 +42,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto completion = api::parse_completion_request(*body);
   check_refusal(completion);
   if (completion) LOAM_CHECK(completion->generation.tokens_max.has_value());
+  http::Request request;
+  request.headers.add("X-Commons-Consent", std::string(as_text({data, size})));
+  const auto fields = api::Fields::of(*body);
+  check_refusal(fields);
+  if (fields) check_refusal(api::read_consent({}, *fields));
+  if (fields) check_refusal(api::read_consent(request, *fields));
   const auto embedding = api::parse_embedding_request(*body);
   check_refusal(embedding);
   if (embedding) LOAM_CHECK(!embedding->inputs.empty());
