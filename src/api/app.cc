@@ -31,6 +31,8 @@ class AppImpl final : public App, private Routes {
     add_loam_consent_routes(*this, context_);
     add_loam_share_routes(*this, context_);
     add_loam_record_routes(*this, context_);
+    add_loam_search_routes(*this, context_);
+    add_loam_identity_routes(*this, context_);
     add_log_routes(*this, context_);
     add_blob_routes(*this, context_);
     add_loam_node_routes(*this, context_);

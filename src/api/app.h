@@ -12,6 +12,7 @@
 #include "catalog/catalog.h"
 #include "catalog/pull.h"
 #include "commons/public_blobs.h"
+#include "commons/search.h"
 #include "commons/sharing.h"
 #include "env/clock.h"
 #include "env/folders.h"
@@ -31,6 +32,7 @@ struct Services {
   pool::AnswerStore& answers;
   ledger::Log& log;
   commons::Sharing& sharing;
+  commons::Search& search;
   commons::PublicBlobs& blobs;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.

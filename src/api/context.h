@@ -69,6 +69,8 @@ void add_loam_answer_routes(Routes& routes, Context& context);
 void add_loam_consent_routes(Routes& routes, Context& context);
 void add_loam_share_routes(Routes& routes, Context& context);
 void add_loam_record_routes(Routes& routes, Context& context);
+void add_loam_search_routes(Routes& routes, Context& context);
+void add_loam_identity_routes(Routes& routes, Context& context);
 void add_log_routes(Routes& routes, Context& context);
 void add_blob_routes(Routes& routes, Context& context);
 void add_loam_node_routes(Routes& routes, Context& context);

@@ -95,6 +95,7 @@ ApiResult<> retract(Context& context, const Call& call) {
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto reason = LOAM_TRY(read_reason(fields));
   const auto done = LOAM_TRY(context.services.sharing.retract(id, reason));
+  LOAM_TRY(context.services.search.erase(done.records));
   // The private answer holds the same text. DESIGN.md 8.6.
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));
@@ -112,18 +113,22 @@ ApiResult<> block(Context& context, const Call& call) {
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto blocked = LOAM_TRY(fields.boolean("blocked"));
   if (!blocked) return refuse(bad_field("blocked", "must be true or false"));
+  if (*blocked) LOAM_TRY(context.services.search.set_blocked(id, true));
   LOAM_TRY(context.services.log.set_blocked(id, *blocked));
+  if (!*blocked) LOAM_TRY(context.services.search.set_blocked(id, false));
   call.respond_json(200, codec::Object{{"record", to_text(id)}, {"blocked", *blocked}});
   return {};
 }
 
 ApiResult<> head(Context& context, const Call& call) {
   ledger::Log& log = context.services.log;
-  call.respond_json(200, codec::Object{{"size", LOAM_TRY(log.size())},
-                                       {"published", log.published()},
-                                       {"origin", log.verifier_key().name},
-                                       {"verifier_key", log.verifier_key().text()},
-                                       {"author", to_hex(log.author())}});
+  const auto signs = log.check_signs();
+  codec::Value out = codec::Object{
+      {"size", LOAM_TRY(log.size())},      {"published", log.published()},
+      {"origin", log.verifier_key().name}, {"verifier_key", log.verifier_key().text()},
+      {"author", to_hex(log.author())},    {"signs", signs.has_value()}};
+  if (!signs) out.set("stopped", ApiError(signs.error()).message);
+  call.respond_json(200, out);
   return {};
 }
 

@@ -4,6 +4,8 @@
 #include "base/format.h"
 #include "cli/background.h"
 #include "cli/interrupt.h"
+#include "cli/ledger_search.h"
+#include "cli/resume.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "http/message.h"
@@ -110,6 +112,8 @@ Result<int> head(Invocation& invocation) {
   for (const auto& [name, member] :
        {std::pair{"origin", "origin"}, {"key", "verifier_key"}, {"author", "author"}})
     invocation.console.line(format("{:<10}{}", name, text_at(reply, member)));
+  if (const std::string why = text_at(reply, "stopped"); !why.empty())
+    invocation.console.out(wrap("signs nothing: " + printable(why), 96, 0) + "\n");
   return 0;
 }
 
@@ -209,7 +213,7 @@ Verb ledger_verb() {
   hide.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
                     {"--undo", "", &options->undo, "Serve it again."}};
   hide.run = [options](Invocation& invocation) { return block(invocation, *options); };
-  verb.verbs = {list, one, state, check, copy, hide};
+  verb.verbs = {list, one, ledger_search_verb(), state, check, copy, hide, resume_verb()};
   return verb;
 }
 

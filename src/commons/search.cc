@@ -60,6 +60,7 @@ class SearchImpl final : public Search {
     const std::scoped_lock lock(writing_);
     {
       const std::scoped_lock list(listing_);
+      std::erase(sources_, find_source(source->log.origin));
       sources_.push_back(source);
     }
     if (!writer_) return;

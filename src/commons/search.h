@@ -79,8 +79,8 @@ class Search {
   static std::unique_ptr<Search> open(env::Path file);
   virtual ~Search() = default;
 
-  /// Searches `log` too. What it retracted since the index was last here is erased before this
-  /// returns; the rest is read in the background.
+  /// Searches `log` too, in place of one of the same origin. What it retracted since the index was
+  /// last here is erased before this returns; the rest is read in the background.
   virtual void attach(SearchedLog log) = 0;
   /// No longer; its words are erased.
   virtual Result<> detach(const std::string& origin) = 0;

@@ -12,10 +12,12 @@
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "commons/public_blobs.h"
+#include "commons/search.h"
 #include "commons/sharing.h"
 #include "engine/cpu_class.h"
 #include "engine/engine.h"
 #include "http/server.h"
+#include "ledger/home.h"
 #include "node/fake_catalog.h"
 #include "node/machine.h"
 #include "node/presence.h"
@@ -183,6 +185,7 @@ struct Node::Parts {
   std::unique_ptr<pool::AnswerStore> answers;
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<commons::Sharing> sharing;
+  std::unique_ptr<commons::Search> search;
   std::optional<commons::PublicBlobs> blobs;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
@@ -212,16 +215,18 @@ Result<> Node::Parts::open_stores() {
 }
 
 Result<> Node::Parts::open_ledger() {
-  const env::Path folder = options.folders.data / "ledger";
-  LOAM_TRY(env::make_folder(folder));
-  ledger::LogKeys log_keys = LOAM_TRY(ledger::open_keys(folder / "keys"));
-  auto storage = LOAM_TRY(ledger::open_sqlite_storage(folder / "ledger.db"));
-  log = LOAM_TRY(ledger::Log::open(
-      {.folder = folder / "log", .head_file = options.folders.state / "ledger-head"},
-      std::move(log_keys), std::move(storage), clock));
+  const auto home = ledger::LogHome::of(options.folders);
+  log = LOAM_TRY(ledger::open_log(home, clock));
+  if (const auto signs = log->check_signs(); !signs)
+    log::warning("node", "nothing can be published: {} ({})", signs.error().message,
+                 signs.error().hint);
   sharing = LOAM_TRY(commons::Sharing::open(
-      folder / "sharing.db", *log, clock,
+      home.base / "sharing.db", *log, clock,
       {.cooling_s = options.config.share.cooling, .batch_s = options.config.share.batch}));
+  const env::Path folder = options.folders.data / "commons";
+  LOAM_TRY(env::make_folder(folder));
+  search = commons::Search::open(folder / "search.db");
+  search->attach(commons::searched(*log));
   return {};
 }
 
@@ -229,7 +234,7 @@ Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
   app = api::App::create(
-      {*catalog, *residency, *keys, *answers, *log, *sharing, *blobs, clock,
+      {*catalog, *residency, *keys, *answers, *log, *sharing, *search, *blobs, clock,
        [on_request] {
          if (on_request) on_request();
        }},

@@ -98,6 +98,8 @@ class NodeTest : public ::testing::Test {
                                         *ledger::open_keys(folder_ / "log-keys"),
                                         ledger::make_memory_storage(), clock_));
     sharing_ = std::move(*commons::Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
+    search_ = commons::Search::open(folder_ / "search.db");
+    search_->attach(commons::searched(*log_));
     blobs_ = std::move(*commons::PublicBlobs::open(folder_ / "public"));
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
@@ -107,6 +109,7 @@ class NodeTest : public ::testing::Test {
   void TearDown() override {
     app_.reset();
     residency_.reset();
+    search_.reset();
     sharing_.reset();
     log_.reset();
     answers_.reset();
@@ -133,7 +136,7 @@ class NodeTest : public ::testing::Test {
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
     app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
-                                *blobs_, clock_, [this] { shutdown_asked_ = true; }},
+                                *search_, *blobs_, clock_, [this] { shutdown_asked_ = true; }},
                        settings_);
   }
 
@@ -190,6 +193,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<pool::AnswerStore> answers_;
   std::unique_ptr<ledger::Log> log_;
   std::unique_ptr<commons::Sharing> sharing_;
+  std::unique_ptr<commons::Search> search_;
   std::optional<commons::PublicBlobs> blobs_;
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
