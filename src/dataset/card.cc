@@ -106,20 +106,38 @@ codec::Object file_object(const FileInfo& file, std::string_view encoding) {
           {"sha256", crypto::digest_hex(file.sha256)}};
 }
 
+/// A field that is read from the column of one of our files; `path` leads on inside its structures.
+codec::Object field_of(View view, const std::string& id, std::string_view type,
+                       const Column& column, const std::string& path = {}) {
+  codec::Object source{{"fileObject", codec::Object{{"@id", view_file(view)}}},
+                       {"extract", codec::Object{{"column", column.name}}}};
+  if (!path.empty()) source.emplace_back("transform", codec::Object{{"jsonPath", path}});
+  return {{"@type", "cr:Field"},
+          {"@id", id},
+          {"name", path.empty() ? column.name : path},
+          {"dataType", type},
+          {"source", std::move(source)}};
+}
+
+/// A list of messages: a field without a source, of two that have one.
+codec::Object messages_field(View view, const std::string& id, const Column& column) {
+  codec::Array parts;
+  for (const char* part : {"role", "content"})
+    parts.push_back(field_of(view, id + "/" + part, "sc:Text", column, part));
+  return {{"@type", "cr:Field"}, {"@id", id},          {"name", column.name},
+          {"isArray", true},     {"arrayShape", "-1"}, {"subField", std::move(parts)}};
+}
+
 codec::Object record_set(View view) {
   const std::string name(view_name(view));
   codec::Array fields;
   for (const Column& column : columns_of(view)) {
+    const std::string id = name + "/" + column.name;
     const std::string_view type = column.type == "BIGINT"    ? "sc:Integer"
                                   : column.type == "BOOLEAN" ? "sc:Boolean"
                                                              : "sc:Text";
-    fields.push_back(codec::Object{
-        {"@type", "cr:Field"},
-        {"@id", name + "/" + column.name},
-        {"name", column.name},
-        {"dataType", type},
-        {"source", codec::Object{{"fileObject", codec::Object{{"@id", view_file(view)}}},
-                                 {"extract", codec::Object{{"column", column.name}}}}}});
+    fields.push_back(column.type.starts_with("STRUCT") ? messages_field(view, id, column)
+                                                       : field_of(view, id, type, column));
   }
   return {{"@type", "cr:RecordSet"}, {"@id", name}, {"name", name}, {"field", std::move(fields)}};
 }

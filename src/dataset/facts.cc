@@ -63,6 +63,7 @@ class Walk {
     for (std::uint64_t at = first; at < last; at += kTileWidth) {
       auto bundle = LOAM_TRY(
           ledger::read_bundle(*out_.source, at / kTileWidth, std::min(last - at, kTileWidth)));
+      if (on_bundle_) LOAM_TRY(on_bundle_(at / kTileWidth, bundle));
       std::ranges::move(bundle, std::back_inserter(entries));
     }
     std::vector<Result<ledger::Record>> records(entries.size(), fail(ErrorCode::kInternal, ""));
