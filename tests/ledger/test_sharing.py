@@ -156,22 +156,3 @@ def test_strangers_read_the_log_and_nothing_else():
             assert ran.returncode == 0, ran.stdout + ran.stderr
         finally:
             node.url = own
-
-
-def test_a_second_home_with_the_same_files_does_not_sign(tmp_path):
-    """An older copy of a home must not make a second history of its log."""
-    import shutil
-    home = tmp_path / "home"
-    with harness.Node(home=home, fake_step_ms=1) as node:
-        body = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
-        node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
-        assert node.post("/loam/v1/share", body, headers=node.owner())[0] == 201
-        wait_published(node)
-    shutil.copytree(home / "data" / "ledger", tmp_path / "old")
-    with harness.Node(home=home, fake_step_ms=1) as node:
-        assert node.post("/loam/v1/share", body, headers=node.owner())[0] == 201
-        wait_published(node)
-    shutil.rmtree(home / "data" / "ledger")
-    shutil.copytree(tmp_path / "old", home / "data" / "ledger")
-    ran = harness.run_loam("serve", "--listen", f"127.0.0.1:{harness.free_port()}", "--fake-engine", "1", home=home)
-    assert ran.returncode == 1 and "two histories" in ran.stderr
