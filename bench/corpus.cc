@@ -68,6 +68,7 @@ Draft Corpus::draft(const Conversation& conversation) {
   Draft out;
   out.licence = sequence_.happens(250) ? "CC0-1.0" : "CC-BY-4.0";
   out.scope = {.train = true, .eval = true};
+  out.consent = crypto::sha256(as_bytes("the words of a consent"));
   out.models = {crypto::sha256(as_bytes(conversation.model_name))};
   SaltedBody body;
   for (std::size_t i = 0; i < body.salt.size(); ++i)

@@ -123,20 +123,22 @@ void write_string(std::string& out, std::string_view text) {
     text = mended;
   }
   out += '"';
-  for (const char c : text) {
+  std::size_t written = 0;  // of the text; what needs no escape is appended in one piece
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out += text.substr(written, i - written);
+    written = i + 1;
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
       case '\n': out += "\\n"; break;
       case '\r': out += "\\r"; break;
       case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          out += format("\\u{:04x}", static_cast<unsigned char>(c));
-        else
-          out += c;
+      default: out += format("\\u{:04x}", static_cast<unsigned char>(c)); break;
     }
   }
+  out += text.substr(written);
   out += '"';
 }
 

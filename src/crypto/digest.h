@@ -1,4 +1,4 @@
-// SHA-256. Home of libsodium (with the other files of this module).
+// SHA-256. Home of OpenSSL, with http.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 #include "dataset/verify.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -89,72 +90,67 @@ class Verifier {
     return {};
   }
 
-  /// Calls `on_line` for every line of a file.
-  Result<> each_line(std::string_view name,
-                     const std::function<Result<>(std::string_view)>& on_line) {
-    const std::string text = LOAM_TRY(env::read_file(folder_ / name, kFileBytesMax));
-    if (!text.empty() && text.back() != '\n') fault(format("{}: its last line is cut", name));
-    for (std::size_t at = 0, line = 1; at < text.size(); ++line) {
-      const std::size_t end = std::min(text.find('\n', at), text.size());
-      if (auto read = on_line(std::string_view(text).substr(at, end - at)); !read) {
-        if (read.error().code == ErrorCode::kCancelled) return read;
-        fault(format("{}, line {}: {}", name, line, read.error().message));
-      }
-      at = end + 1;
+  /// The lines of a file, and what the manifest says of it if nobody changed it.
+  Result<std::vector<std::string_view>> lines_of(std::string_view name, std::string& text,
+                                                 FileInfo& info) {
+    text = LOAM_TRY(env::read_file(folder_ / name, kFileBytesMax));
+    std::vector<std::string_view> lines = split(text, '\n');
+    if (!lines.back().empty()) fault(format("{}: its last line is cut", name));
+    lines.pop_back();
+    info = {std::string(name), text.size(), lines.size(), crypto::sha256(as_bytes(text))};
+    return lines;
+  }
+
+  Result<> read_dropped() {
+    std::string text;
+    const auto lines = LOAM_TRY(lines_of(kDroppedFile, text, dropped_file_));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      auto dropped = parse_dropped_line(lines[i]);
+      if (!dropped)
+        fault(format("{}, line {}: {}", kDroppedFile, i + 1, dropped.error().message));
+      else if (!dropped_.empty() && !(dropped_.back().id < dropped->id))
+        fault(format("{}, line {}: records are not in order", kDroppedFile, i + 1));
+      if (dropped) dropped_.push_back(*std::move(dropped));
     }
     return {};
   }
 
-  Result<> read_dropped() {
-    return each_line(kDroppedFile, [&](std::string_view line) -> Result<> {
-      Dropped dropped = LOAM_TRY(parse_dropped_line(line));
-      if (!dropped_.empty() && !(dropped_.back().id < dropped.id))
-        return fail(ErrorCode::kCorrupt, "records are not in order");
-      dropped_.push_back(std::move(dropped));
-      return {};
-    });
-  }
-
   Result<> read_bodies() {
-    const std::string text = LOAM_TRY(env::read_file(folder_ / kBodiesFile, kFileBytesMax));
-    std::vector<std::string_view> lines = split(text, '\n');
-    if (!lines.back().empty()) fault(format("{}: its last line is cut", kBodiesFile));
-    lines.pop_back();
+    std::string text;
+    const auto lines = LOAM_TRY(lines_of(kBodiesFile, text, bodies_file_));
     std::vector<Result<Opened>> opened(lines.size(), fail(ErrorCode::kInternal, ""));
-    std::vector<UsedBody> read(lines.size());
+    std::vector<ledger::RecordId> ids(lines.size());
     in_parallel(lines.size(), options_.threads,
-                [&](std::size_t i) { opened[i] = open_line(lines[i], read[i]); });
+                [&](std::size_t i) { opened[i] = open_line(lines[i], ids[i]); });
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (!opened[i]) {
+      if (!opened[i])
         fault(format("{}, line {}: {}", kBodiesFile, i + 1, opened[i].error().message));
-        continue;
-      }
-      if (!selection_.bodies.empty() && !(selection_.bodies.back().id < read[i].id))
+      else if (!opened_.empty() && !(opened_.rbegin()->first < ids[i]))
         fault(format("{}, line {}: records are not in order", kBodiesFile, i + 1));
-      opened_.emplace(read[i].id, *std::move(opened[i]));
-      selection_.bodies.push_back(std::move(read[i]));
+      if (opened[i]) opened_.emplace(ids[i], *std::move(opened[i]));
     }
     return {};
   }
 
   /// A body that may be used, and is what its record commits to.
-  Result<Opened> open_line(std::string_view line, UsedBody& out) const {
-    out = LOAM_TRY(parse_body_line(line));
-    const Entry* entry = facts_.find(out.id);
-    const std::string name = to_text(out.id);
+  Result<Opened> open_line(std::string_view line, ledger::RecordId& id) const {
+    const UsedBody used = LOAM_TRY(parse_body_line(line));
+    id = used.id;
+    const Entry* entry = facts_.find(id);
+    const std::string name = to_text(id);
     if (entry == nullptr)
       return fail(ErrorCode::kCorrupt, format("record {} is in no log up to its height", name));
     if (const auto reason = ruled_out(facts_, *entry))
       return fail(ErrorCode::kCorrupt,
                   format("record {} must not be used: {}", name, reason_name(*reason)));
     if (!entry->header.body_commitment ||
-        ledger::commitment(out.body) != *entry->header.body_commitment)
+        ledger::commitment(used.body) != *entry->header.body_commitment)
       return fail(ErrorCode::kCorrupt,
                   format("record {}: body or salt is not what was signed", name));
-    auto conversation = ledger::parse_conversation(out.body.body);
+    auto conversation = ledger::parse_conversation(used.body.body);
     if (!conversation)
       return fail(ErrorCode::kCorrupt, format("record {}: {}", name, conversation.error().message));
-    return Opened{entry, out.is_row, *std::move(conversation)};
+    return Opened{entry, used.is_row, *std::move(conversation)};
   }
 
   void make_rows() {
@@ -188,17 +184,22 @@ class Verifier {
   }
 
   void check_row(const ledger::RecordId& id, const Opened& opened) {
-    std::vector<std::u32string> words;
-    for (const ledger::Message& message : opened.conversation.messages)
-      std::ranges::move(words_of(message.content), std::back_inserter(words));
-    const Rating rating = rating_of(id);
-    const HeaderFacts header{&opened.entry->header, rating.up - rating.down,
-                             rating.up + rating.down};
-    const BodyFacts body{&opened.conversation, &words};
-    if (recipe_.query.matches(header, &body) != Answer::kYes)
+    if (!matches(opened, rating_of(id)))
       fault(format("row {}: the query does not match it", to_text(id)));
     if (!has_answer(opened.conversation))
       fault(format("row {}: it does not end in an answer", to_text(id)));
+  }
+
+  bool matches(const Opened& opened, const Rating& rating) const {
+    const HeaderFacts header{&opened.entry->header, rating.up - rating.down,
+                             rating.up + rating.down};
+    const Answer by_header = recipe_.query.matches(header, nullptr);
+    if (by_header != Answer::kNeedsBody) return by_header == Answer::kYes;
+    std::vector<std::u32string> words;
+    for (const ledger::Message& message : opened.conversation.messages)
+      std::ranges::move(words_of(message.content), std::back_inserter(words));
+    const BodyFacts body{&opened.conversation, &words};
+    return recipe_.query.matches(header, &body) == Answer::kYes;
   }
 
   /// Every record that the query may match is a row or was dropped, and never both.
@@ -238,24 +239,20 @@ class Verifier {
     out_.claims += by_header ? 0 : 1;
   }
 
-  /// Writes every file again, into nothing, and compares.
+  /// Makes every view again, and compares; then what stands over them.
   Result<> check_files() {
-    std::vector<FileInfo> files;
     selection_.dropped = std::move(dropped_);
-    for (const View view : kViews) {
-      FileHash hash(view_file(view));
-      LOAM_TRY(write_view(view, selection_.rows, [&](std::string_view line) -> Result<> {
-        hash.add(line);
-        return {};
-      }));
-      files.push_back(hash.finish());
+    std::vector<Result<FileInfo>> views(kViews.size(), fail(ErrorCode::kInternal, ""));
+    std::array<bool, kViews.size()> same{};
+    in_parallel(kViews.size(), options_.threads,
+                [&](std::size_t i) { views[i] = compare_view(kViews[i], same[i]); });
+    std::vector<FileInfo> files;
+    for (std::size_t i = 0; i < kViews.size(); ++i) {
+      files.push_back(LOAM_TRY(std::move(views[i])));
+      if (!same[i]) fault(format("{}: it is not what the records give", files.back().name));
     }
-    FileHash dropped{std::string(kDroppedFile)}, bodies{std::string(kBodiesFile)};
-    for (const Dropped& one : selection_.dropped) dropped.add(dropped_line(one));
-    for (const UsedBody& body : selection_.bodies) bodies.add(body_line(body));
-    files.push_back(dropped.finish());
-    files.push_back(bodies.finish());
-    for (const FileInfo& file : files) LOAM_TRY(compare_file(file));
+    files.push_back(dropped_file_);
+    files.push_back(bodies_file_);
     const std::string manifest =
         manifest_text(manifest_, summarise(selection_.rows, selection_.dropped), files);
     if (manifest != manifest_file_)
@@ -267,14 +264,24 @@ class Verifier {
     return {};
   }
 
-  Result<> compare_file(const FileInfo& wanted) {
-    const auto text = env::read_file(folder_ / wanted.name, kFileBytesMax);
-    if (!text) {
-      fault(format("{}: {}", wanted.name, text.error().message));
-    } else if (crypto::sha256(as_bytes(*text)) != wanted.sha256) {
-      fault(format("{}: it is not what the records give", wanted.name));
-    }
-    return {};
+  /// What the view's file should be; `equal`: whether it is.
+  Result<FileInfo> compare_view(View view, bool& equal) const {
+    const auto file = env::read_file(folder_ / view_file(view), kFileBytesMax);
+    equal = file.has_value();
+    std::string_view rest = file ? std::string_view(*file) : std::string_view();
+    FileInfo out{view_file(view)};
+    crypto::Sha256 hash;
+    LOAM_TRY(write_view(view, selection_.rows, [&](std::string_view line) -> Result<> {
+      equal = equal && rest.starts_with(line);
+      rest.remove_prefix(std::min(line.size(), rest.size()));
+      hash.update(as_bytes(line));
+      out.bytes += line.size();
+      ++out.lines;
+      return {};
+    }));
+    equal = equal && rest.empty();
+    out.sha256 = hash.finish();
+    return out;
   }
 
   /// Builds again from where the logs live.
@@ -316,30 +323,12 @@ class Verifier {
     return {};
   }
 
-  /// As FileWriter, without a file.
-  class FileHash {
-   public:
-    explicit FileHash(std::string name) { info_.name = std::move(name); }
-    void add(std::string_view text) {
-      hash_.update(as_bytes(text));
-      info_.bytes += text.size();
-      ++info_.lines;
-    }
-    FileInfo finish() {
-      info_.sha256 = hash_.finish();
-      return info_;
-    }
-
-   private:
-    FileInfo info_;
-    crypto::Sha256 hash_;
-  };
-
   const env::Path& folder_;
   const VerifyOptions& options_;
   const OnProgress& on_progress_;
   std::string manifest_file_;
   Manifest manifest_;
+  FileInfo dropped_file_, bodies_file_;
   Recipe recipe_;
   std::vector<std::unique_ptr<ledger::LogSource>> copies_;
   Facts facts_;
