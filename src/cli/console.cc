@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "cli/interrupt.h"
 #include "codec/json.h"
 #include "env/folders.h"
 
@@ -99,6 +100,7 @@ Result<std::string> Console::ask_secret(std::string_view question) {
     return fail(ErrorCode::kPermissionDenied,
                 format("{}nobody can be asked, since this is no terminal", question),
                 "give it in a file: --passphrase-file FILE");
+  const InterruptGuard guard;  // a program that is ended here must leave the terminal as it was
   termios hidden = shown;
   hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
@@ -106,6 +108,7 @@ Result<std::string> Console::ask_secret(std::string_view question) {
   std::string out = read_answer(kSecretBytesMax + 1);
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
   err_("\n");
+  if (InterruptGuard::interrupted()) return fail(ErrorCode::kCancelled, "interrupted");
   if (out.size() > kSecretBytesMax)
     return fail(ErrorCode::kInvalidArgument,
                 format("{}longer than {} bytes", question, kSecretBytesMax));

@@ -56,6 +56,7 @@ class Console {
 
   /// A line from the terminal that is not shown while it is typed.
   /// @error PermissionDenied  no terminal. @error InvalidArgument  longer than 1,024 bytes.
+  /// @error Cancelled  interrupted.
   Result<std::string> ask_secret(std::string_view question);
 
   /// `text` in a style if stdout / stderr shows colours.

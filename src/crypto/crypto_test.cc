@@ -62,5 +62,24 @@ TEST(Secret, ComparesAndDrawsKeys) {
   EXPECT_NE(key, new_secret("loam-"));
 }
 
+TEST(Sealed, OpensWithItsPassphraseAloneAndOnlyWithinLimits) {
+  const auto sealed = seal("what nobody else may read", "a passphrase");
+  ASSERT_TRUE(sealed) << sealed.error().message;
+  EXPECT_EQ(open_sealed(*sealed, "a passphrase").value(), "what nobody else may read");
+  EXPECT_EQ(open_sealed(*sealed, "another").error().code, ErrorCode::kPermissionDenied);
+  Sealed changed = *sealed;
+  changed.box.back() ^= 1;
+  EXPECT_EQ(open_sealed(changed, "a passphrase").error().code, ErrorCode::kPermissionDenied);
+  for (const auto& [passes, memory_kib] :
+       {std::pair{0U, 8U}, {11U, 8U}, {1U, 7U}, {1U, 1024U * 1024 + 1}}) {
+    changed = *sealed;
+    changed.passes = passes;
+    changed.memory_kib = memory_kib;
+    EXPECT_EQ(open_sealed(changed, "a passphrase").error().code, ErrorCode::kInvalidArgument);
+  }
+  changed.box.resize(3);
+  EXPECT_FALSE(open_sealed(changed, "a passphrase"));
+}
+
 }  // namespace
 }  // namespace loam::crypto
