@@ -122,6 +122,19 @@ class SearchImpl final : public Search {
         [&] { return writer_->transaction([&] { return writer_->set_hidden(id, blocked); }); });
   }
 
+  Result<> forget_others() override {
+    const std::scoped_lock lock(writing_);
+    if (!writer_) return {};
+    return mended([&]() -> Result<> {
+      for (const std::string& origin : LOAM_TRY(writer_->origins())) {
+        if (find_source(origin) != nullptr) continue;
+        const SearchTable::Place other = LOAM_TRY(writer_->place(origin));
+        LOAM_TRY(erasing([&] { return writer_->remove_log(other.log); }));
+      }
+      return {};
+    });
+  }
+
   Result<> catch_up(const std::string& origin) override {
     for (bool more = true; more;) {
       const std::scoped_lock lock(writing_);

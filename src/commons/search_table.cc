@@ -110,6 +110,13 @@ Result<SearchTable::Place> SearchTable::place(const std::string& origin) {
   return Place{row.integer(0), static_cast<std::uint64_t>(row.integer(1))};
 }
 
+Result<std::vector<std::string>> SearchTable::origins() {
+  auto rows = LOAM_TRY(database_.prepare("SELECT origin FROM logs"));
+  std::vector<std::string> out;
+  while (LOAM_TRY(rows.step())) out.push_back(rows.text(0));
+  return out;
+}
+
 Result<> SearchTable::set_next(std::int64_t log, std::uint64_t next) {
   auto update = LOAM_TRY(database_.prepare("UPDATE logs SET next = ? WHERE log = ?"));
   return update.bind(0, static_cast<std::int64_t>(next)).bind(1, log).run();

@@ -24,6 +24,8 @@ class SearchTable {
   /// Made if there is none.
   Result<Place> place(const std::string& origin);
   Result<> set_next(std::int64_t log, std::uint64_t next);
+  /// Those that are known.
+  Result<std::vector<std::string>> origins();
   /// Everything of a log, its place too.
   Result<> remove_log(std::int64_t log);
 

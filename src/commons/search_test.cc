@@ -298,6 +298,19 @@ TEST_F(SearchTest, AnAuthorsRetractionInOneLogHoldsInAnother) {
   EXPECT_FALSE(file_holds(needle(2)));
 }
 
+TEST_F(SearchTest, ALogThatIsNotAttachedAnyMoreCanBeForgotten) {
+  MadeLog second(1, "another key");
+  second.data(needle(3));
+  log_.data("tea");
+  search_->attach(second.searched("second"));
+  EXPECT_EQ(found(needle(3)).size(), 1U);
+  open();
+  ASSERT_TRUE(search_->forget_others());
+  EXPECT_EQ(found(needle(3)), Ids{});
+  EXPECT_FALSE(file_holds(needle(3)));
+  EXPECT_EQ(found("tea").size(), 1U);
+}
+
 TEST_F(SearchTest, ABodyThatComesLateIsFoundThen) {
   const auto body = ledger::testing::body_of("tea");
   const RecordId id = log_.add(ledger::testing::data_header(ledger::testing::key_of(1), 0, body));
