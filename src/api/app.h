@@ -11,6 +11,7 @@
 #include "api/access.h"
 #include "catalog/catalog.h"
 #include "catalog/pull.h"
+#include "commons/follow.h"
 #include "commons/public_blobs.h"
 #include "commons/search.h"
 #include "commons/sharing.h"
@@ -33,6 +34,7 @@ struct Services {
   ledger::Log& log;
   commons::Sharing& sharing;
   commons::Search& search;
+  commons::Following& following;
   commons::PublicBlobs& blobs;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.

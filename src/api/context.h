@@ -70,6 +70,7 @@ void add_loam_consent_routes(Routes& routes, Context& context);
 void add_loam_share_routes(Routes& routes, Context& context);
 void add_loam_record_routes(Routes& routes, Context& context);
 void add_loam_search_routes(Routes& routes, Context& context);
+void add_loam_follow_routes(Routes& routes, Context& context);
 void add_loam_identity_routes(Routes& routes, Context& context);
 void add_log_routes(Routes& routes, Context& context);
 void add_blob_routes(Routes& routes, Context& context);

@@ -16,6 +16,7 @@ Verb rate_verb();
 Verb edit_verb();
 Verb retract_verb();
 Verb ledger_verb();
+Verb follow_verb();
 Verb data_verb();
 Verb identity_verb();
 // Models

@@ -49,6 +49,9 @@ struct Config {
     std::int64_t cooling = 600;
     std::int64_t batch = 3600;
   } share;
+  struct Follow {
+    std::int64_t poll = 600;
+  } follow;
   struct Limits {
     std::int64_t body_bytes = 8 << 20;
     std::int64_t head_bytes = 32 << 10;

@@ -11,6 +11,8 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
+#include "commons/follow.h"
+#include "commons/http_log_source.h"
 #include "commons/public_blobs.h"
 #include "commons/search.h"
 #include "commons/sharing.h"
@@ -186,6 +188,7 @@ struct Node::Parts {
   std::unique_ptr<ledger::Log> log;
   std::unique_ptr<commons::Sharing> sharing;
   std::unique_ptr<commons::Search> search;
+  std::unique_ptr<commons::Following> following;
   std::optional<commons::PublicBlobs> blobs;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
@@ -227,6 +230,13 @@ Result<> Node::Parts::open_ledger() {
   LOAM_TRY(env::make_folder(folder));
   search = commons::Search::open(folder / "search.db");
   search->attach(commons::searched(*log));
+  following = LOAM_TRY(commons::Following::open(folder, *search, clock,
+                                                {.poll_s = options.config.follow.poll,
+                                                 .offline = options.config.offline,
+                                                 .own_origin = log->verifier_key().name},
+                                                commons::open_http_log));
+  if (const auto forgotten = search->forget_others(); !forgotten)
+    log::warning("node", "the search index: {}", forgotten.error().message);
   return {};
 }
 
@@ -234,7 +244,7 @@ Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
   app = api::App::create(
-      {*catalog, *residency, *keys, *answers, *log, *sharing, *search, *blobs, clock,
+      {*catalog, *residency, *keys, *answers, *log, *sharing, *search, *following, *blobs, clock,
        [on_request] {
          if (on_request) on_request();
        }},

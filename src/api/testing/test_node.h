@@ -17,6 +17,7 @@
 #include "catalog/file_hash.h"
 #include "catalog/testing/gguf_writer.h"
 #include "codec/json.h"
+#include "commons/http_log_source.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "http/test_exchange.h"
@@ -100,6 +101,9 @@ class NodeTest : public ::testing::Test {
     sharing_ = std::move(*commons::Sharing::open(folder_ / "sharing.db", *log_, clock_, {}));
     search_ = commons::Search::open(folder_ / "search.db");
     search_->attach(commons::searched(*log_));
+    following_ = std::move(*commons::Following::open(
+        folder_ / "commons", *search_, clock_,
+        {.offline = true, .own_origin = log_->verifier_key().name}, commons::open_http_log));
     blobs_ = std::move(*commons::PublicBlobs::open(folder_ / "public"));
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
@@ -109,6 +113,7 @@ class NodeTest : public ::testing::Test {
   void TearDown() override {
     app_.reset();
     residency_.reset();
+    following_.reset();
     search_.reset();
     sharing_.reset();
     log_.reset();
@@ -135,9 +140,10 @@ class NodeTest : public ::testing::Test {
     settings_.listen = "127.0.0.1:5626";
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
-    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
-                                *search_, *blobs_, clock_, [this] { shutdown_asked_ = true; }},
-                       settings_);
+    app_ =
+        App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_,
+                             *following_, *blobs_, clock_, [this] { shutdown_asked_ = true; }},
+                    settings_);
   }
 
   env::Path model_file(const std::string& name) {
@@ -194,6 +200,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<ledger::Log> log_;
   std::unique_ptr<commons::Sharing> sharing_;
   std::unique_ptr<commons::Search> search_;
+  std::unique_ptr<commons::Following> following_;
   std::optional<commons::PublicBlobs> blobs_;
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
