@@ -5,11 +5,11 @@
 #include "cli/background.h"
 #include "cli/interrupt.h"
 #include "cli/ledger_search.h"
+#include "cli/own_log.h"
 #include "cli/resume.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "http/message.h"
-#include "ledger/keys.h"
 #include "ledger/verify.h"
 
 namespace loam::cli {
@@ -23,25 +23,6 @@ struct LedgerOptions {
   std::optional<std::int64_t> count;
   bool undo = false;
 };
-
-/// Where this machine's node keeps its log.
-struct LogFiles {
-  env::Path folder;
-  crypto::VerifierKey key;
-  std::unique_ptr<ledger::Storage> storage;
-};
-
-Result<LogFiles> open_files(const Invocation& invocation) {
-  const env::Path base = LOAM_TRY(folders_of(invocation)).data / "ledger";
-  const auto log_key = ledger::read_key(base / "keys" / "log.key");
-  if (!log_key)
-    return fail(log_key.error().code, format("open the log: {}", log_key.error().message),
-                "this needs the files of the node on this machine; `loam up` makes them");
-  const auto& key = log_key->public_key();
-  return LogFiles{base / "log",
-                  crypto::VerifierKey::of(ledger::log_origin(ledger::kPublicNet, key), key),
-                  LOAM_TRY(ledger::open_sqlite_storage(base / "ledger.db"))};
-}
 
 Result<int> log(Invocation& invocation, const LedgerOptions& options) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
@@ -118,10 +99,10 @@ Result<int> head(Invocation& invocation) {
 }
 
 Result<int> verify(Invocation& invocation) {
-  const LogFiles files = LOAM_TRY(open_files(invocation));
+  const OwnLog own = LOAM_TRY(open_own_log(invocation));
   const InterruptGuard guard;
   const auto verified = LOAM_TRY(ledger::verify_log(
-      files.folder, files.key, ledger::kPublicNet, files.storage.get(),
+      own.folder, own.key, ledger::kPublicNet, own.storage.get(),
       [&](std::uint64_t done, std::uint64_t of) {
         invocation.console.progress(done < of ? format("verifying record {} of {}", done, of) : "");
         return !InterruptGuard::interrupted();
@@ -148,9 +129,9 @@ Result<int> verify(Invocation& invocation) {
 }
 
 Result<int> export_to(Invocation& invocation, const LedgerOptions& options) {
-  const LogFiles files = LOAM_TRY(open_files(invocation));
+  const OwnLog own = LOAM_TRY(open_own_log(invocation));
   const auto written =
-      LOAM_TRY(ledger::export_log(files.folder, files.key, *files.storage, *options.folder));
+      LOAM_TRY(ledger::export_log(own.folder, own.key, *own.storage, *options.folder));
   if (invocation.globals.json)
     invocation.console.json(codec::Object{{"folder", *options.folder}, {"written", written}});
   else if (!invocation.globals.quiet)
