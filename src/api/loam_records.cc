@@ -99,7 +99,7 @@ ApiResult<> retract(Context& context, const Call& call) {
   // The private answer holds the same text. DESIGN.md 8.6.
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));
-    LOAM_TRY(context.services.answers.forget(reply));
+    static_cast<void>(LOAM_TRY(context.services.answers.forget(reply)));
   }
   codec::Array records;
   for (const ledger::RecordId& record : done.records) records.emplace_back(to_text(record));
