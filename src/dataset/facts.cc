@@ -36,7 +36,13 @@ class Walk {
       return fail(ErrorCode::kInvalidArgument,
                   format("log {}: the key's name, {}, is not that of a log of this network",
                          out_.source->name(), out_.key.name));
-    out_.checkpoint = LOAM_TRY(ledger::read_checkpoint(*out_.source, out_.key));
+    auto checkpoint = ledger::read_checkpoint(*out_.source, out_.key);
+    if (!checkpoint && checkpoint.error().code == ErrorCode::kNotFound)
+      return fail(ErrorCode::kNotFound,
+                  format("log {}: there is no checkpoint", out_.source->name()),
+                  "a log begins with the first record that is shared; of a server, name the folder "
+                  "that its checkpoint lies in, such as https://example.org/log");
+    out_.checkpoint = LOAM_TRY(std::move(checkpoint));
     const std::uint64_t size = out_.checkpoint.checkpoint.size;
     if (height_.value_or(0) > size)
       return fail(ErrorCode::kInvalidArgument,
