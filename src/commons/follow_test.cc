@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "base/check.h"
 #include "base/format.h"
@@ -98,6 +99,13 @@ class ServedLog final : public ledger::LogSource {
   Server& server_;
 };
 
+/// Before the time at which the thread that polls has anything to do.
+class EarlyClock final : public env::Clock {
+ public:
+  std::int64_t wall_ms() override { return 1'700'000'000'000; }
+  std::int64_t steady_ms() override { return -1'000'000; }
+};
+
 class FollowTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -111,20 +119,17 @@ class FollowTest : public ::testing::Test {
     search_.reset();
     std::filesystem::remove_all(folder_);
   }
-  /// Never polls by itself: what it opens at once is not there yet.
   void open(FollowOptions options = {}) {
     following_.reset();
-    options.poll_s = 1'000'000;
-    following_ = std::move(
-        *Following::open(folder_ / "home", *search_, clock_, std::move(options),
-                         [this](const std::string& url, const std::function<bool()>& should_stop)
-                             -> Result<std::unique_ptr<ledger::LogSource>> {
-                           if (url != "test")
-                             return fail(ErrorCode::kInvalidArgument, "no such URL");
-                           if (should_stop && !serving_)
-                             return fail(ErrorCode::kUnavailable, "no server there");
-                           return std::make_unique<ServedLog>(server_);
-                         }));
+    following_ = std::move(*Following::open(
+        folder_ / "home", *search_, clock_, std::move(options),
+        [this](const std::string& url,
+               const std::function<bool()>&) -> Result<std::unique_ptr<ledger::LogSource>> {
+          if (url != "test") return fail(ErrorCode::kInvalidArgument, "no such URL");
+          if (std::this_thread::get_id() != test_)
+            return fail(ErrorCode::kUnavailable, "only the test polls");
+          return std::make_unique<ServedLog>(server_);
+        }));
   }
   std::string add() {
     const auto added = following_->add("test", log_.verifier().text());
@@ -132,10 +137,7 @@ class FollowTest : public ::testing::Test {
     return added->id;
   }
   FollowedLog poll(const std::string& id) {
-    // The thread has its own first poll behind it or before it: it finds no server.
-    serving_ = true;
     auto polled = following_->poll(id);
-    serving_ = false;
     EXPECT_TRUE(polled) << polled.error().message;
     return polled ? *polled : FollowedLog();
   }
@@ -156,10 +158,10 @@ class FollowTest : public ::testing::Test {
   }
 
   env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-follow-");
-  env::SystemClock clock_;
+  EarlyClock clock_;
+  std::thread::id test_ = std::this_thread::get_id();
   Published log_{folder_ / "a"};
   Server server_;
-  std::atomic<bool> serving_ = false;
   std::unique_ptr<Search> search_;
   std::unique_ptr<Following> following_;
 };
