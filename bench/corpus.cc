@@ -21,6 +21,12 @@ constexpr std::array<std::string_view, 8> kQuestions = {
     "Put this into context. ", "Summarise what follows. ", "Why would anybody say this: ",
     "Write a short note on: ", "How do I use this? "};
 
+/// Its first words, `bytes` of them at most.
+std::string cut(std::string text, std::size_t bytes) {
+  const std::size_t end = text.size() > bytes ? text.rfind(' ', bytes) : std::string::npos;
+  return end == std::string::npos ? text : text.substr(0, end);
+}
+
 }  // namespace
 
 std::uint64_t Sequence::next() {
@@ -51,7 +57,7 @@ Conversation Corpus::conversation(std::size_t bytes) {
   const std::size_t left = bytes > fixed + prompt.size() ? bytes - fixed - prompt.size() : 1;
   Conversation out;
   out.messages = {{"user", prompt, Origin::kHuman},
-                  {"assistant", paragraph(left).substr(0, left + 200), Origin::kModel}};
+                  {"assistant", cut(paragraph(left), left), Origin::kModel}};
   out.model_name = "bench-" + std::to_string(sequence_.below(3));
   out.language = "en";
   return out;
