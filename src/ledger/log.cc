@@ -296,7 +296,7 @@ class LogImpl final : public Log {
         ++failures_;
         changed_.notify_all();
         if (written_all_) return;
-        changed_.wait_for(lock, kRetry, [&] { return written_all_; });
+        changed_.wait_for(lock, kRetry, [&] { return hurry_ || written_all_; });
       } else if (trouble_) {
         log::info("ledger", "the log is published again");
         trouble_.reset();
@@ -305,15 +305,17 @@ class LogImpl final : public Log {
   }
 
   Result<> publish_some() {
+    // What a failed try left is written again from the last checkpoint.
+    if (half_written_) tiles_ = LOAM_TRY(TileWriter::open(setup_.folder, key_));
+    half_written_ = false;
     std::vector<Bytes> entries;
     {
       const std::scoped_lock lock(storage_mutex_);
       entries = LOAM_TRY(storage_->entries(tiles_.size(), kPublishedAtOnceMax));
     }
-    auto done = tiles_.publish(entries, keys_.log);
-    // What is half written is written again from the last checkpoint.
-    if (!done) tiles_ = LOAM_TRY(TileWriter::open(setup_.folder, key_));
-    LOAM_TRY(std::move(done));
+    half_written_ = true;
+    LOAM_TRY(tiles_.publish(entries, keys_.log));
+    half_written_ = false;
     LOAM_TRY(keep_published());
     const std::scoped_lock lock(mutex_);
     published_ = tiles_.size();
@@ -336,7 +338,9 @@ class LogImpl final : public Log {
 
   std::mutex storage_mutex_;
   std::unique_ptr<Storage> storage_;  // under storage_mutex_
-  TileWriter tiles_;                  // publisher's thread only, once it runs
+  // Of the publisher's thread only, once it runs.
+  TileWriter tiles_;
+  bool half_written_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -387,6 +391,8 @@ Result<std::unique_ptr<Log>> Log::open(LogSetup setup, LogKeys keys,
   if (restored > 0)
     log::warning("ledger", "{} records came back from the log's files, without their bodies",
                  restored);
+  // A retraction may have been cut off before what it erased was overwritten.
+  LOAM_TRY(storage->scrub());
   auto out = std::make_unique<LogImpl>(std::move(setup), std::move(keys), std::move(storage),
                                        std::move(tiles), std::move(key), rules, clock);
   LOAM_TRY(out->start());

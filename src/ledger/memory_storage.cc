@@ -71,6 +71,7 @@ class MemoryStorage final : public Storage {
     return {};
   }
   Result<> scrub() override { return {}; }
+  Result<> check() override { return {}; }
 
   Result<std::uint64_t> size() override { return tables_.records.size(); }
   Result<std::vector<Bytes>> entries(std::uint64_t first, std::uint64_t count) override {

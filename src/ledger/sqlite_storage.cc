@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "base/format.h"
 #include "ledger/storage.h"
 #include "store/database.h"
 
@@ -36,19 +37,6 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql"};
 
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorCode::kCorrupt, "ledger database: " + std::string(what),
-              "loam ledger verify says what is damaged; the log's own files can restore it");
-}
-
-template <std::size_t N>
-Result<std::array<std::uint8_t, N>> fixed(const Bytes& bytes) {
-  std::array<std::uint8_t, N> out{};
-  if (bytes.size() != N) return damaged("a key or hash of the wrong length");
-  std::ranges::copy(bytes, out.begin());
-  return out;
-}
-
 void bind_key(store::Statement& statement, int index, const std::optional<crypto::PublicKey>& key) {
   if (key)
     statement.bind_blob(index, *key);
@@ -58,7 +46,8 @@ void bind_key(store::Statement& statement, int index, const std::optional<crypto
 
 class SqliteStorage final : public Storage {
  public:
-  explicit SqliteStorage(store::Database database) : database_(std::move(database)) {}
+  SqliteStorage(env::Path file, store::Database database)
+      : file_(std::move(file)), database_(std::move(database)) {}
 
   Result<std::optional<AuthorState>> author(const crypto::PublicKey& key) const override {
     auto row = LOAM_TRY(database_.prepare(
@@ -132,6 +121,15 @@ class SqliteStorage final : public Storage {
 
   Result<> scrub() override { return database_.truncate_wal(); }
 
+  Result<> check() override {
+    LOAM_TRY(database_.check());
+    auto lost = LOAM_TRY(
+        database_.prepare("SELECT COUNT(*) FROM bodies WHERE id NOT IN (SELECT id FROM records)"));
+    static_cast<void>(LOAM_TRY(lost.step()));
+    if (lost.integer(0) != 0) return damaged("a body in it belongs to no record");
+    return {};
+  }
+
   Result<std::uint64_t> size() override {
     auto row = LOAM_TRY(database_.prepare("SELECT COALESCE(MAX(place) + 1, 0) FROM records"));
     static_cast<void>(LOAM_TRY(row.step()));
@@ -139,11 +137,15 @@ class SqliteStorage final : public Storage {
   }
 
   Result<std::vector<Bytes>> entries(std::uint64_t first, std::uint64_t count) override {
-    auto rows = LOAM_TRY(
-        database_.prepare("SELECT bytes FROM records WHERE place >= ? ORDER BY place LIMIT ?"));
+    auto rows = LOAM_TRY(database_.prepare(
+        "SELECT place, bytes FROM records WHERE place >= ? ORDER BY place LIMIT ?"));
     rows.bind(0, static_cast<std::int64_t>(first)).bind(1, static_cast<std::int64_t>(count));
     std::vector<Bytes> out;
-    while (LOAM_TRY(rows.step())) out.push_back(rows.blob(0));
+    while (LOAM_TRY(rows.step())) {
+      if (static_cast<std::uint64_t>(rows.integer(0)) != first + out.size())
+        return damaged(format("record {} is missing in it", first + out.size()));
+      out.push_back(rows.blob(1));
+    }
     return out;
   }
 
@@ -181,13 +183,26 @@ class SqliteStorage final : public Storage {
       "SELECT place, bytes, blocked, "
       "EXISTS (SELECT 1 FROM retracted WHERE retracted.id = records.id) FROM records ";
 
-  static Result<Record> decode_stored(const Bytes& bytes) {
+  std::unexpected<Error> damaged(std::string_view what) const {
+    return fail(ErrorCode::kCorrupt, format("ledger database {}: {}", file_.string(), what),
+                "loam ledger verify says what is damaged; the log's own files can restore it");
+  }
+
+  template <std::size_t N>
+  Result<std::array<std::uint8_t, N>> fixed(const Bytes& bytes) const {
+    std::array<std::uint8_t, N> out{};
+    if (bytes.size() != N) return damaged("a key or hash of the wrong length");
+    std::ranges::copy(bytes, out.begin());
+    return out;
+  }
+
+  Result<Record> decode_stored(const Bytes& bytes) const {
     auto record = decode_record(bytes);
     if (!record) return damaged("a record in it cannot be read: " + record.error().message);
     return record;
   }
 
-  static Result<std::optional<StoredRecord>> one(store::Statement& rows) {
+  Result<std::optional<StoredRecord>> one(store::Statement& rows) const {
     if (!LOAM_TRY(rows.step())) return std::nullopt;
     return StoredRecord{static_cast<std::uint64_t>(rows.integer(0)),
                         LOAM_TRY(decode_stored(rows.blob(1))), rows.integer(3) != 0,
@@ -215,6 +230,7 @@ class SqliteStorage final : public Storage {
     return {};
   }
 
+  const env::Path file_;
   mutable store::Database database_;  // SELECTs change its statements only
 };
 
@@ -222,7 +238,7 @@ class SqliteStorage final : public Storage {
 
 Result<std::unique_ptr<Storage>> open_sqlite_storage(const env::Path& file) {
   auto database = LOAM_TRY(store::Database::open(file, kMigrations));
-  return std::make_unique<SqliteStorage>(std::move(database));
+  return std::make_unique<SqliteStorage>(file, std::move(database));
 }
 
 }  // namespace loam::ledger

@@ -33,6 +33,9 @@ class Storage : public StateReader {
   virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
   /// Leaves no trace of erased bodies in files of the database that are not rewritten anyway.
   virtual Result<> scrub() = 0;
+  /// Whether it is whole in itself; whether it says what the log says is verify_log()'s to find
+  /// out. Takes time with its size. @error Corrupt.
+  virtual Result<> check() = 0;
 
   virtual Result<std::uint64_t> size() = 0;
   /// Bytes of records [first, first + count), fewer at the end.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/format.h"
 #include "base/parse.h"
@@ -13,9 +14,10 @@ namespace loam::ledger {
 namespace {
 
 constexpr std::size_t kFaultsMax = 100;
+constexpr int kTriesMax = 10;  // to see the database between two writes; chosen
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{32} << 20;
 
-/// What the entries so far mean, in memory: some 150 bytes for each.
+/// What the entries so far mean, in memory: some 200 bytes for each.
 class Seen final : public StateReader {
  public:
   Result<std::optional<AuthorState>> author(const crypto::PublicKey& key) const override {
@@ -30,19 +32,48 @@ class Seen final : public StateReader {
     return RecordState{.kind = found->second.kind, .author = found->second.author};
   }
 
-  void add(const Record& record, const Delta& delta) {
+  void add(std::uint64_t index, const Record& record, const Delta& delta) {
     authors_[record.header.author] = delta.author;
     for (const auto& [key, author] : delta.named) authors_[key] = author;
-    records_[record.id] = {record.header.kind, record.header.author};
+    records_[record.id] = {record.header.kind, record.header.author, index};
+    for (const RecordId& target : record.header.refs) referring_[target].insert(index);
+    if (delta.erased) erased_.insert(*delta.erased);
+  }
+
+  /// What the database says of the records together: where each is, which were withdrawn, what
+  /// refers to what, who may write what next. @return what is wrong.
+  Result<std::vector<std::string>> compare(Storage& storage) const {
+    std::vector<std::string> out;
+    for (const auto& [id, known] : records_) {
+      const auto stored = LOAM_TRY(storage.find(id));
+      if (!stored || stored->index != known.index)
+        out.push_back(format("record {}: the database does not find it by its id", known.index));
+      else if (stored->retracted != erased_.contains(id))
+        out.push_back(format("record {}: the database has it {}retracted", known.index,
+                             stored->retracted ? "" : "not "));
+      std::set<std::uint64_t> referring;
+      for (const StoredRecord& other : LOAM_TRY(storage.referring_to(id)))
+        referring.insert(other.index);
+      const auto wanted = referring_.find(id);
+      if (referring != (wanted == referring_.end() ? std::set<std::uint64_t>() : wanted->second))
+        out.push_back(format("record {}: the database lists others that refer to it", known.index));
+    }
+    for (const auto& [key, author] : authors_)
+      if (LOAM_TRY(storage.author(key)) != author)
+        out.push_back(format("author {}: the database has another state of it", to_hex(key)));
+    return out;
   }
 
  private:
   struct Entry {
     Kind kind{};
     crypto::PublicKey author{};
+    std::uint64_t index = 0;
   };
   std::map<crypto::PublicKey, AuthorState> authors_;
   std::map<RecordId, Entry> records_;
+  std::map<RecordId, std::set<std::uint64_t>> referring_;
+  std::set<RecordId> erased_;
 };
 
 /// One walk over a log, from its first record to its last.
@@ -64,8 +95,7 @@ class Walk {
     check_tiles();
     if (frontier_.size() == size && frontier_.root() != out_.checkpoint.root)
       fault(format("{}: its root is not that of the records", (folder_ / "checkpoint").string()));
-    if (storage_ != nullptr && LOAM_TRY(storage_->size()) < size)
-      fault(format("the database has {} records, the log {}", LOAM_TRY(storage_->size()), size));
+    if (storage_ != nullptr) LOAM_TRY(check_database());
     return std::move(out_);
   }
 
@@ -111,10 +141,14 @@ class Walk {
                        if (node.level % 8 == 0)
                          tiles_[static_cast<int>(node.level / 8)].push_back(hash);
                      });
+    check_record(index, entry);
+  }
+
+  void check_record(std::uint64_t index, const Bytes& entry) {
     const auto record = verify_record(entry, rules_.net);
     if (!record) return fault(format("record {}: {}", index, record.error().message));
     if (const auto delta = apply(seen_, *record, rules_))
-      seen_.add(*record, *delta);
+      seen_.add(index, *record, *delta);
     else
       fault(format("record {}: {}", index, delta.error().message));
     if (storage_ == nullptr) return;
@@ -135,6 +169,34 @@ class Walk {
     if (!record.header.body_commitment || commitment(*body) != *record.header.body_commitment)
       return fail(ErrorCode::kCorrupt, "its body or salt is not what was signed");
     return {};
+  }
+
+  Result<> check_database() {
+    if (const auto whole = storage_->check(); !whole) fault(whole.error().message);
+    std::uint64_t looked_at = out_.checkpoint.size;
+    for (int tries = 0; tries < kTriesMax; ++tries) {
+      const std::uint64_t size = LOAM_TRY(storage_->size());
+      if (size < out_.checkpoint.size) {
+        fault(format("the database has {} records, the log {}", size, out_.checkpoint.size));
+        return {};
+      }
+      for (; looked_at < size; ++looked_at) {  // committed, and not published yet
+        const auto stored = LOAM_TRY(storage_->at(looked_at));
+        if (!stored) {
+          fault(format("record {}: the database does not have it", looked_at));
+          return {};
+        }
+        check_record(looked_at, stored->record.bytes);
+      }
+      auto faults = seen_.compare(*storage_);
+      if (LOAM_TRY(storage_->size()) != size) continue;  // the node goes on writing
+      if (!faults) fault(faults.error().message);
+      for (std::string& what : faults ? *faults : std::vector<std::string>())
+        fault(std::move(what));
+      return {};
+    }
+    return fail(ErrorCode::kUnavailable, "verify the log: records come in all the time",
+                "try again later, or stop the node first");
   }
 
   void check_tiles() {

@@ -22,10 +22,11 @@ using OnVerified = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 
 /// Reads every byte under the checkpoint in `folder`: its signature by `key`, every tile and
 /// bundle, the root, every record's encoding, signature and network, and that a log accepts it
-/// after those before it, as apply() says. With `storage`: that it holds the same records, and that
-/// every body fits its header. Faults are collected, at most 100; only what keeps it from looking
-/// at all is an error.
-/// @error Corrupt  the checkpoint. @error Cancelled.
+/// after those before it, as apply() says. With `storage`: that it is whole, holds the same records
+/// and says the same of them, and that every body fits its header. Faults are collected, at most
+/// 100; only what keeps it from looking at all is an error.
+/// @error Corrupt  the checkpoint. @error Cancelled. @error Unavailable  the node writes all the
+/// time.
 Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& key,
                             const NetId& net, Storage* storage, const OnVerified& on_verified);
 

@@ -140,6 +140,16 @@ struct Database::State {
     if (status != SQLITE_OK) return std::unexpected(error(action, status));
     return {};
   }
+  /// SQLite does not wait until its write-ahead log is cut: after a power cut it could be played
+  /// again, with what was erased.
+  Result<> sync_wal() {
+    sqlite3_file* wal = nullptr;
+    sqlite3_file_control(handle.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (wal == nullptr || wal->pMethods == nullptr) return {};  // not opened yet
+    const int status = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+    if (status != SQLITE_OK) return std::unexpected(error("sync the write-ahead log of", status));
+    return {};
+  }
   /// After some errors (a full disk) SQLite has rolled back by itself.
   void roll_back() {
     if (sqlite3_get_autocommit(handle.get()) == 0)
@@ -241,11 +251,12 @@ Result<> Database::truncate_wal() {
   if ((status & 0xff) == SQLITE_BUSY) return {};
   if (status != SQLITE_OK)
     return std::unexpected(state_->error("empty the write-ahead log of", status));
+  LOAM_TRY(state_->sync_wal());
   return zero_page_gaps(state_->handle.get(), state_->path);
 }
 
 Result<> Database::check() {
-  Statement statement = LOAM_TRY(prepare("PRAGMA quick_check(1)"));
+  Statement statement = LOAM_TRY(prepare("PRAGMA integrity_check(1)"));
   const bool row = LOAM_TRY(statement.step());
   if (!row || statement.text(0) != "ok")
     return std::unexpected(damaged(state_->path, row ? statement.text(0) : "no answer"));
