@@ -1,11 +1,13 @@
 // GET /loam/v1/records, GET /loam/v1/records/{id}, POST /loam/v1/records/{id}/rate, edit, retract,
 // block; GET /loam/v1/log
 #include <algorithm>
+#include <span>
 
 #include "api/context.h"
 #include "api/ledger_values.h"
 #include "api/request_fields.h"
 #include "base/format.h"
+#include "commons/copies.h"
 
 namespace loam::api {
 namespace {
@@ -88,22 +90,50 @@ ApiResult<ledger::RetractionReason> read_reason(const Fields& fields) {
   return refuse(bad_field("reason", "must be author, personal-data, illegal or superseded"));
 }
 
+/// A retracted record, and what was retracted with it.
+Result<std::vector<ledger::RecordId>> retracted_with(ledger::Log& log, const ledger::RecordId& id) {
+  std::vector<ledger::RecordId> out = {id};
+  for (const ledger::StoredRecord& other : LOAM_TRY(log.referring_to(id)))
+    if (other.retracted) out.push_back(other.record.id);
+  return out;
+}
+
+/// From all that holds words besides the log's own database. DESIGN.md 8.6.
+Result<commons::Copies::Reached> erase_words(Context& context,
+                                             std::span<const ledger::RecordId> records) {
+  LOAM_TRY(context.services.search.erase(records));
+  return commons::Copies::of(context.settings.folders).erase(records);
+}
+
+codec::Array names_of(const std::vector<env::Path>& folders) {
+  codec::Array out;
+  for (const env::Path& folder : folders) out.emplace_back(folder.string());
+  return out;
+}
+
 ApiResult<> retract(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
   const std::string& text = call.request().body;
   const codec::Value body = LOAM_TRY(parse_object(text.empty() ? "{}" : text));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto reason = LOAM_TRY(read_reason(fields));
-  const auto done = LOAM_TRY(context.services.sharing.retract(id, reason));
-  LOAM_TRY(context.services.search.erase(done.records));
-  // The private answer holds the same text. DESIGN.md 8.6.
+  auto retracted = context.services.sharing.retract(id, reason);
+  if (!retracted && retracted.error().code == ErrorCode::kAlreadyExists) {
+    // The node may have died before the words were gone everywhere.
+    const auto records = LOAM_TRY(retracted_with(context.services.log, id));
+    static_cast<void>(LOAM_TRY(erase_words(context, records)));
+  }
+  const auto done = LOAM_TRY(std::move(retracted));
+  const auto reached = LOAM_TRY(erase_words(context, done.records));
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));
     static_cast<void>(LOAM_TRY(context.services.answers.forget(reply)));
   }
   codec::Array records;
   for (const ledger::RecordId& record : done.records) records.emplace_back(to_text(record));
-  call.respond_json(200, codec::Object{{"retracted", std::move(records)}});
+  call.respond_json(200, codec::Object{{"retracted", std::move(records)},
+                                       {"erased_from", names_of(reached.erased)},
+                                       {"left_in", names_of(reached.left)}});
   return {};
 }
 

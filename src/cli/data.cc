@@ -8,6 +8,7 @@
 #include "cli/own_log.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "commons/copies.h"
 #include "commons/http_log_source.h"
 #include "dataset/build.h"
 #include "dataset/parallel.h"
@@ -102,11 +103,11 @@ codec::Object counts_json(const std::map<std::string, std::uint64_t>& counts) {
 
 void show_built(Console& console, const std::string& folder, const dataset::Built& built) {
   const dataset::Summary& summary = built.summary;
-  console.line(format("{}: {} rows{}{}", folder, summary.rows, summary.rows == 0 ? "" : ": ",
-                      list_of(summary.splits)));
+  console.line(format("{}: {}{}{}", folder, counted(summary.rows, "row"),
+                      summary.rows == 0 ? "" : ": ", list_of(summary.splits)));
   for (const dataset::FileInfo& file : built.files)
     if (file.name != dataset::kBodiesFile)
-      console.line(format("  {:<14}{} lines", file.name, file.lines));
+      console.line(format("  {:<14}{}", file.name, counted(file.lines, "line")));
   if (summary.dropped > 0)
     console.line(format("left out {}: {}", summary.dropped, list_of(summary.reasons)));
   console.line("root " + crypto::digest_hex(built.roots.dataset()));
@@ -140,7 +141,9 @@ Result<int> build(Invocation& invocation, const DataOptions& options) {
   Logs logs = LOAM_TRY(logs_of(invocation, options));
   LOAM_TRY(set_heights(logs.inputs, options));
   build_options.logs = std::move(logs.inputs);
-  const auto duckdb = dataset::find_duckdb(LOAM_TRY(folders_of(invocation)).data);
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  LOAM_TRY(commons::Copies::of(folders).remember(*options.folder));
+  const auto duckdb = dataset::find_duckdb(folders.data);
   if (duckdb && !options.no_parquet) build_options.duckdb = *duckdb;
 
   const InterruptGuard guard;
@@ -189,8 +192,8 @@ Result<int> verify(Invocation& invocation, const DataOptions& options) {
     return good ? 0 : kVerificationFailed;
   }
   for (const std::string& fault : verified.faults) console.line(printable(fault));
-  console.line(format("{}: {} rows from {} signed records, {} left out",
-                      good ? "verified" : "DAMAGED", verified.rows, verified.records,
+  console.line(format("{}: {} from {}, {} left out", good ? "verified" : "DAMAGED",
+                      counted(verified.rows, "row"), counted(verified.records, "signed record"),
                       verified.dropped));
   if (verified.rechecked)
     console.line(format("built again from the logs: the same{}",

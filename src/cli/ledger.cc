@@ -9,6 +9,7 @@
 #include "cli/resume.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "commons/copies.h"
 #include "http/message.h"
 #include "ledger/verify.h"
 
@@ -120,9 +121,9 @@ Result<int> verify(Invocation& invocation) {
                                {"faults", std::move(faults)}});
   } else {
     for (const std::string& fault : verified.faults) console.line(fault);
-    console.line(format("{}: {} records, {} bodies, {} erased, root {}",
-                        verified.faults.empty() ? "verified" : "DAMAGED", verified.records,
-                        verified.bodies, verified.erased,
+    console.line(format("{}: {}, {} with text, {} erased, root {}",
+                        verified.faults.empty() ? "verified" : "DAMAGED",
+                        counted(verified.records, "record"), verified.bodies, verified.erased,
                         crypto::digest_hex(verified.checkpoint.root).substr(0, 16)));
   }
   return verified.faults.empty() ? 0 : kVerificationFailed;
@@ -130,13 +131,15 @@ Result<int> verify(Invocation& invocation) {
 
 Result<int> export_to(Invocation& invocation, const LedgerOptions& options) {
   const OwnLog own = LOAM_TRY(open_own_log(invocation));
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  LOAM_TRY(commons::Copies::of(folders).remember(*options.folder));
   const auto written =
       LOAM_TRY(ledger::export_log(own.folder, own.key, *own.storage, *options.folder));
   if (invocation.globals.json)
     invocation.console.json(codec::Object{{"folder", *options.folder}, {"written", written}});
   else if (!invocation.globals.quiet)
     invocation.console.line(
-        format("{} files written to {}; serve it as /log/", written, *options.folder));
+        format("{} written to {}; serve it as /log/", counted(written, "file"), *options.folder));
   return 0;
 }
 

@@ -177,6 +177,11 @@ Result<int> retract(Invocation& invocation, const RecordOptions& options) {
     invocation.console.json(done);
   else if (!invocation.globals.quiet)
     invocation.console.line(format("retracted, and erased here: {}", joined(done, "retracted")));
+  if (const std::string erased = joined(done, "erased_from"); !erased.empty())
+    invocation.console.note(format("erased from: {}", erased));
+  if (const std::string left = joined(done, "left_in"); !left.empty())
+    invocation.console.note(
+        format("its text is still in: {}; delete them, or build them again", left));
   return 0;
 }
 

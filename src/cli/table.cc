@@ -17,11 +17,11 @@ std::size_t width_of(std::string_view text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::string count_of(std::int64_t n, std::string_view unit) {
-  return format("{} {}{}", n, unit, n == 1 ? "" : "s");
-}
-
 }  // namespace
+
+std::string counted(std::uint64_t n, std::string_view noun) {
+  return format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
 
 std::string format_table(const std::vector<std::string>& headings,
                          const std::vector<std::vector<std::string>>& rows) {
@@ -45,17 +45,17 @@ std::string format_table(const std::vector<std::string>& headings,
 }
 
 std::string relative_time(std::int64_t then_ms, std::int64_t now_ms) {
-  const std::int64_t seconds = std::abs(now_ms - then_ms) / 1000;
+  const auto seconds = static_cast<std::uint64_t>(std::abs(now_ms - then_ms)) / 1000;
   if (seconds < 5) return "just now";
   std::string amount;
   if (seconds < 60)
-    amount = count_of(seconds, "second");
+    amount = counted(seconds, "second");
   else if (seconds < 3600)
-    amount = count_of(seconds / 60, "minute");
+    amount = counted(seconds / 60, "minute");
   else if (seconds < 86'400)
-    amount = count_of(seconds / 3600, "hour");
+    amount = counted(seconds / 3600, "hour");
   else
-    amount = count_of(seconds / 86'400, "day");
+    amount = counted(seconds / 86'400, "day");
   return then_ms <= now_ms ? amount + " ago" : "in " + amount;
 }
 

@@ -14,6 +14,9 @@ namespace loam::cli {
 std::string format_table(const std::vector<std::string>& headings,
                          const std::vector<std::vector<std::string>>& rows);
 
+/// "1 row", "2 rows".
+std::string counted(std::uint64_t n, std::string_view noun);
+
 /// "3 minutes ago", "in 2 hours", "just now".
 std::string relative_time(std::int64_t then_ms, std::int64_t now_ms);
 

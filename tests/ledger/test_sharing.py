@@ -71,8 +71,18 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
             "role": "assistant", "content": "A quartzneedle is a thin crystal.", "origin": "mixed"}
         assert holders(node.home, "quartzneedle")
 
-        retracted = json.loads(loam(node, "retract", record, "--json"))["retracted"]
+        export, data_set = tmp_path / "export", tmp_path / "set"
+        loam(node, "ledger", "export", export)
+        loam(node, "data", "build", "--out", data_set)
+        assert all((export / "body" / shared).exists() for shared in (record, edited))
+        assert holders(data_set, "quartzneedle")
+
+        reply = json.loads(loam(node, "retract", record, "--json"))
+        retracted = reply["retracted"]
         assert len(retracted) == 3 and retracted[0] == record
+        # An export is mended; a data set is sealed, and named.
+        assert reply["erased_from"] == [str(export)] and reply["left_in"] == [str(data_set)]
+        assert list((export / "body").iterdir()) == []
         wait_published(node)
         for gone in (record, edited):
             assert node.request("GET", f"/log/body/{gone}")[0] == 410

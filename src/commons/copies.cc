@@ -1,0 +1,93 @@
+#include "commons/copies.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "env/file.h"
+
+namespace loam::commons {
+namespace {
+
+constexpr std::uint64_t kListBytesMax = std::uint64_t{16} << 20;
+constexpr std::size_t kPieceBytes = 1U << 20;
+constexpr const char* kDatasetBodies = "bodies.jsonl";  // docs/formats/dataset.md
+
+enum class Texts { kNone, kErased, kLeft };
+
+Texts erase_from_export(const env::Path& folder, std::span<const ledger::RecordId> records) {
+  Texts out = Texts::kNone;
+  for (const ledger::RecordId& record : records) {
+    const env::Path file = folder / "body" / to_text(record);
+    if (!env::stamp(file)) continue;
+    const auto removed = env::remove_file(file);
+    if (!removed) {
+      log::warning("commons", "a retracted text stays in an export: {}", removed.error().message);
+      return Texts::kLeft;
+    }
+    out = Texts::kErased;
+  }
+  return out;
+}
+
+/// Whether a data set's texts are those of one of `records`, among others.
+bool dataset_holds(const env::Path& bodies, std::span<const ledger::RecordId> records) {
+  const auto file = env::open_read(bodies);
+  if (!file) return false;
+  std::vector<std::string> names;
+  for (const ledger::RecordId& record : records) names.push_back(to_text(record));
+  const std::size_t overlap = names.empty() ? 0 : names.front().size();
+  std::string piece;
+  Bytes more(kPieceBytes);
+  for (std::uint64_t at = 0;;) {
+    const auto n = env::read_at(*file, bodies, at, more);
+    if (!n || *n == 0) return false;
+    at += *n;
+    piece += as_text(ByteView(more).first(*n));
+    for (const std::string& name : names)
+      if (piece.contains(name)) return true;
+    piece.erase(0, piece.size() - std::min(piece.size(), overlap));
+  }
+}
+
+}  // namespace
+
+Copies Copies::of(const env::Folders& folders) {
+  return Copies(folders.data / "commons" / "copies");
+}
+
+Result<> Copies::remember(const env::Path& folder) const {
+  if (!env::stamp(list_.parent_path())) return {};
+  const std::string name = std::filesystem::absolute(folder).lexically_normal().string();
+  if (!is_valid_utf8(name) || name.contains('\n'))
+    return fail(ErrorCode::kInvalidArgument,
+                format("folder {}: its name is not one line of UTF-8", replace_invalid_utf8(name)),
+                "retractions must find what is written there: choose another name");
+  const env::Fd list = LOAM_TRY(env::open_append(list_, 0600));
+  LOAM_TRY(env::write_all(list, list_, name + "\n"));
+  LOAM_TRY(env::sync_file(list, list_));
+  return env::sync_folder(list_.parent_path());
+}
+
+Result<Copies::Reached> Copies::erase(std::span<const ledger::RecordId> records) const {
+  Reached out;
+  if (!env::stamp(list_)) return out;
+  const std::string list = LOAM_TRY(env::read_file(list_, kListBytesMax));
+  std::set<std::string_view> seen;
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find('\n', at), list.size());
+    const std::string_view name = std::string_view(list).substr(at, end - at);
+    at = end + 1;
+    if (name.empty() || !seen.insert(name).second) continue;
+    const Texts texts = erase_from_export(name, records);
+    if (texts == Texts::kErased) out.erased.emplace_back(name);
+    if (texts == Texts::kLeft || dataset_holds(env::Path(name) / kDatasetBodies, records))
+      out.left.emplace_back(name);
+  }
+  return out;
+}
+
+}  // namespace loam::commons

@@ -1,0 +1,36 @@
+// Folders outside the home that its owner had written from the node's log: exports and data sets.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "env/folders.h"
+#include "ledger/record_id.h"
+
+namespace loam::commons {
+
+/// The list of such folders, a file of the home, so that a retraction reaches what they hold.
+/// Programs may use one list at the same time. DESIGN.md 8.6.
+class Copies {
+ public:
+  static Copies of(const env::Folders& folders);
+  explicit Copies(env::Path list) : list_(std::move(list)) {}
+
+  /// To be called before the first text is written to `folder`. Where no node has its home,
+  /// nothing needs to be remembered.
+  /// @error InvalidArgument  a name that is not one line of UTF-8. @error as env::write_all().
+  Result<> remember(const env::Path& folder) const;
+
+  struct Reached {
+    std::vector<env::Path> erased;  // exports that had their texts, and no longer do
+    std::vector<env::Path> left;    // data sets, sealed as they are; exports that cannot be written
+  };
+  /// Deletes the texts of `records` from exports. Folders that are not there (any more) hold none.
+  /// @error as env::read_file(), of the list.
+  Result<Reached> erase(std::span<const ledger::RecordId> records) const;
+
+ private:
+  env::Path list_;
+};
+
+}  // namespace loam::commons

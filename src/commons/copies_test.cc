@@ -1,0 +1,76 @@
+#include "commons/copies.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "env/random.h"
+
+namespace loam::commons {
+namespace {
+
+class CopiesTest : public ::testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_ / "home"); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  static ledger::RecordId record(std::string_view of) { return {crypto::sha256(as_bytes(of))}; }
+  env::Path write(const env::Path& file, std::string_view content) {
+    std::filesystem::create_directories((folder_ / file).parent_path());
+    std::ofstream(folder_ / file) << content;
+    return folder_ / file;
+  }
+
+  const env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-copies-");
+  const Copies copies_{folder_ / "home" / "copies"};
+};
+
+TEST_F(CopiesTest, ARetractionReachesTheExportsAndNamesTheDataSets) {
+  const ledger::RecordId gone = record("gone"), kept = record("kept");
+  const auto file_of = [&](const char* log, const ledger::RecordId& id) {
+    return env::Path(log) / "body" / to_text(id);
+  };
+  const env::Path text = write(file_of("export", gone), "{}");
+  const env::Path other = write(file_of("export", kept), "{}");
+  const env::Path unlisted = write(file_of("unlisted", gone), "{}");
+  write("set/bodies.jsonl", std::string((1U << 20) - 10, ' ') + to_text(gone) + "\n");
+  write("other set/bodies.jsonl", to_text(kept) + "\n");
+  for (const char* name : {"export", "gone", "set", "other set", "export"})
+    ASSERT_TRUE(copies_.remember(folder_ / name));
+
+  const auto reached = copies_.erase(std::array{record("a third"), gone});
+  ASSERT_TRUE(reached) << reached.error().message;
+  EXPECT_EQ(reached->erased, std::vector{folder_ / "export"});
+  EXPECT_EQ(reached->left, std::vector{folder_ / "set"});
+  EXPECT_FALSE(std::filesystem::exists(text));
+  EXPECT_TRUE(std::filesystem::exists(other));
+  EXPECT_TRUE(std::filesystem::exists(unlisted));
+}
+
+TEST_F(CopiesTest, NothingWasWrittenYet) {
+  const auto reached = copies_.erase(std::array{record("x")});
+  ASSERT_TRUE(reached) << reached.error().message;
+  EXPECT_TRUE(reached->erased.empty() && reached->left.empty());
+}
+
+TEST_F(CopiesTest, ARelativeNameIsKeptWhole) {
+  ASSERT_TRUE(copies_.remember("."));
+  std::ifstream list(folder_ / "home" / "copies");
+  std::string line;
+  std::getline(list, line);
+  EXPECT_TRUE(env::Path(line).is_absolute()) << line;
+}
+
+TEST_F(CopiesTest, ANameThatTheListCannotHoldIsRefused) {
+  EXPECT_EQ(copies_.remember("two\nlines").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(copies_.remember("\xFF").error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(CopiesTest, WithoutAHomeThereIsNothingToRemember) {
+  EXPECT_TRUE(Copies(folder_ / "no home" / "copies").remember(folder_));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "no home"));
+}
+
+}  // namespace
+}  // namespace loam::commons
