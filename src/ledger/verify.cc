@@ -135,7 +135,6 @@ class Walk {
   }
 
   void check_entry(std::uint64_t index, const Bytes& entry) {
-    ++out_.records;
     frontier_.append(crypto::leaf_hash(entry),
                      [&](crypto::NodeId node, const crypto::Digest& hash) {
                        if (node.level % 8 == 0)
@@ -145,6 +144,7 @@ class Walk {
   }
 
   void check_record(std::uint64_t index, const Bytes& entry) {
+    ++out_.records;
     const auto record = verify_record(entry, rules_.net);
     if (!record) return fault(format("record {}: {}", index, record.error().message));
     if (const auto delta = apply(seen_, *record, rules_))
