@@ -2,6 +2,7 @@
 #include "api/byte_range.h"
 #include "api/context.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "base/parse.h"
 
 namespace loam::api {
@@ -33,7 +34,12 @@ ApiResult<> blob(Context& context, const Call& call) {
   // One spelling only, so that a cache keeps each file once.
   if (!digest || crypto::digest_hex(*digest) != request.params.at(0))
     return refuse(error_of_status(404, "/blob/ is followed by 64 lower-case hexadecimal digits"));
-  auto found = LOAM_TRY(context.services.blobs.find(*digest));
+  auto looked = context.services.blobs.find(*digest);
+  if (!looked && looked.error().code == ErrorCode::kCorrupt) {
+    log::error("api", "{}; {}", looked.error().message, looked.error().hint);
+    return refuse(error_of_status(500, "the file is damaged on this node; its log says which"));
+  }
+  auto found = LOAM_TRY(std::move(looked));
   const std::string tag = format("\"{}\"", request.params.at(0));
   http::Response response;
   http::Headers& headers = response.headers;

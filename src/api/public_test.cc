@@ -100,6 +100,13 @@ TEST_F(PublicTest, OnlyWhatWasMadePublicIsServed) {
   }
 }
 
+TEST_F(PublicTest, ADamagedFileIsNotGivenOutAndStrangersLearnNoPath) {
+  ASSERT_TRUE(env::write_file_atomic(folder_ / "public" / hash_, "0123456780"));
+  const Reply reply = ask_in_public(http::Method::kGet, "/blob/" + hash_);
+  EXPECT_EQ(reply.status, 500);
+  EXPECT_EQ(reply.body.find(folder_.string()), std::string::npos) << reply.body;
+}
+
 TEST_F(PublicTest, StrangersReadTheLogPublicFilesAndHealthAndNothingElse) {
   const Reply health = ask_in_public(http::Method::kGet, "/health");
   EXPECT_EQ(health.status, 200);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "crypto/digest.h"
 #include "env/disk.h"
@@ -28,12 +30,23 @@ class PublicBlobs {
     env::Path path;
     std::uint64_t bytes = 0;
   };
-  /// @error NotFound  it is not public here.
+  /// Reads all of it the first time, and again once it is another file: what is given out is what
+  /// its name says. @error NotFound  it is not public here. @error Corrupt  damaged; names the
+  /// file.
   Result<Blob> find(const crypto::Digest& digest) const;
 
  private:
+  /// Which files were found whole since the program started.
+  struct Whole {
+    std::mutex mutex;
+    std::map<crypto::Digest, env::FileStamp> stamps;
+  };
   explicit PublicBlobs(env::Path folder) : folder_(std::move(folder)) {}
+  Result<> check_whole(const Blob& blob, const crypto::Digest& digest,
+                       const env::FileStamp& stamp) const;
+
   env::Path folder_;
+  std::shared_ptr<Whole> whole_ = std::make_shared<Whole>();
 };
 
 }  // namespace loam::commons

@@ -55,5 +55,20 @@ TEST_F(PublicBlobsTest, NothingElseIsFoundAndWhatWasLeftHalfIsRemoved) {
   EXPECT_TRUE(env::names_in(folder_ / "public")->empty());
 }
 
+TEST_F(PublicBlobsTest, ADamagedFileIsNamedAndNotGivenOut) {
+  auto blobs = PublicBlobs::open(folder_ / "public");
+  const crypto::Digest digest = *blobs->add(file("a proof"));
+  ASSERT_TRUE(blobs->find(digest));
+  const env::Path path = folder_ / "public" / crypto::digest_hex(digest);
+  ASSERT_TRUE(env::write_file_atomic(path, "a proog"));
+  const auto damaged = blobs->find(digest);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(damaged.error().message.find(path.string()), std::string::npos);
+  EXPECT_NE(damaged.error().hint, "");
+  ASSERT_TRUE(env::write_file_atomic(path, "a proof"));
+  EXPECT_TRUE(blobs->find(digest));
+}
+
 }  // namespace
 }  // namespace loam::commons
