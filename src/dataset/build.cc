@@ -4,6 +4,7 @@
 #include "dataset/card.h"
 #include "dataset/containers.h"
 #include "env/file.h"
+#include "env/public_folder.h"
 
 namespace loam::dataset {
 namespace {
@@ -61,7 +62,7 @@ Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgr
   LOAM_TRY(check_free(folder));
   const env::Path unfinished = folder.string() + ".building";
   LOAM_TRY(env::remove_tree(unfinished));
-  LOAM_TRY(env::make_folder(unfinished));
+  LOAM_TRY(env::make_public_folder(unfinished));
   for (LogInput& log : options.logs) keep_copy(log, unfinished);
 
   const Facts facts =

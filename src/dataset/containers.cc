@@ -7,6 +7,7 @@
 #include "dataset/parquet.h"
 #include "dataset/zstd.h"
 #include "env/file.h"
+#include "env/public_folder.h"
 
 namespace loam::dataset {
 namespace {
@@ -46,7 +47,7 @@ Result<std::vector<FileInfo>> write_containers(const env::Path& folder,
     out.push_back(LOAM_TRY(describe(folder, name + ".zst")));
     const auto info = std::ranges::find(files, name, &FileInfo::name);
     if (!duckdb || info == files.end() || info->lines == 0) continue;
-    LOAM_TRY(env::make_folder((folder / parquet_file(view)).parent_path()));
+    LOAM_TRY(env::make_public_folder((folder / parquet_file(view)).parent_path()));
     LOAM_TRY(write_parquet(*duckdb, folder / name, folder / parquet_file(view), columns_of(view)));
     out.push_back(LOAM_TRY(describe(folder, parquet_file(view))));
   }

@@ -313,6 +313,7 @@ TEST_F(LogTest, AnExportIsTheLogWithTheBodiesThatMayBeServed) {
   const auto storage = open_sqlite_storage(folder_ / "ledger.db");
   ASSERT_TRUE(export_log(log_->folder(), key, **storage, target));
   EXPECT_TRUE(env::is_plain_file(target / "body" / to_text(gone)));
+  EXPECT_EQ(*env::permissions(target / "body"), 0755U);  // a web server is another user
   ASSERT_TRUE(log_->post(retraction_of(gone)));
   ASSERT_TRUE(log_->set_blocked(blocked, true));
   ASSERT_TRUE(log_->flush());

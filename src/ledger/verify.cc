@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/parse.h"
 #include "env/file.h"
+#include "env/public_folder.h"
 #include "ledger/log_source.h"
 #include "ledger/restore.h"
 
@@ -227,7 +228,7 @@ class Walk {
 Result<bool> write_if_other(const env::Path& file, std::string_view content) {
   const auto there = env::read_file(file, kFileBytesMax);
   if (there && *there == content) return false;
-  LOAM_TRY(env::make_folder(file.parent_path()));
+  LOAM_TRY(env::make_public_folder(file.parent_path()));
   LOAM_TRY(env::write_file_atomic(file, content));
   return true;
 }
