@@ -1,10 +1,12 @@
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from harness import Node
+from harness import ROOT, Node
 
 SCHEMAS = Path(__file__).resolve().parent / "clients" / "openai-schemas.json"
 
@@ -41,3 +43,13 @@ class Schemas:
 @pytest.fixture(scope="session")
 def schemas():
     return Schemas()
+
+
+@pytest.fixture(scope="session")
+def go_verifier(tmp_path_factory):
+    """tests/log/verify, built. `go` must be in PATH; a missing one is a failure, never a skip."""
+    program = tmp_path_factory.mktemp("go") / "verify"
+    environment = {**os.environ, "GOFLAGS": "-mod=mod -buildvcs=false", "GOTOOLCHAIN": "local"}
+    subprocess.run(["go", "build", "-o", program, "."], cwd=ROOT / "tests" / "log" / "verify", check=True,
+                   env=environment, timeout=600)
+    return program

@@ -29,8 +29,8 @@ def key_hash(public=LOG.public, origin=ORIGIN):
     return hashlib.sha256(origin.encode() + b"\n\1" + public).digest()[:4]
 
 
-def verifier_key():
-    return f"{ORIGIN}+{key_hash().hex()}+{to_base64(bytes([1]) + LOG.public)}"
+def verifier_key(public=LOG.public, origin=ORIGIN):
+    return f"{origin}+{key_hash(public, origin).hex()}+{to_base64(bytes([1]) + public)}"
 
 
 def sign_checkpoint(size, root, key=LOG, origin=ORIGIN):

@@ -401,6 +401,11 @@ def read_bundle(base, number, width):
     if status == 404 and width < 256:
         status, content = get(path)
     require(status == 200, f"{path}: answer {status}")
+    return split_bundle(path, content, width)
+
+
+def split_bundle(path, content, width):
+    """The first `width` entries of a bundle that has so many, or is full."""
     entries = []
     while content:
         length = int.from_bytes(content[:2], "big")
@@ -409,6 +414,20 @@ def read_bundle(base, number, width):
         content = content[2 + length:]
     require(len(entries) in (width, 256), f"{path}: {len(entries)} entries where {width} belong")
     return entries[:width]
+
+
+def read_entries(bundle_of, size, root, key):
+    """What the entries mean, and their leaves; `bundle_of(number, width)` gives the entries."""
+    state, leaves = State(key), []
+    for number in range((size + 255) // 256):
+        for entry in bundle_of(number, min(256, size - 256 * number)):
+            try:
+                state.accept(entry)
+            except Fault as fault:
+                raise Fault(fault.kind, f"entry {len(leaves)}: {fault}") from None
+            leaves.append(leaf_hash(entry))
+    require(tree_root(leaves) == root, "the entries do not give the checkpoint's root")
+    return state, leaves
 
 
 def check_bodies(base, state):
@@ -444,15 +463,7 @@ def check_log(url, key, old):
     status, note = get(f"{base}/checkpoint")
     require(status == 200, f"{base}/checkpoint: answer {status}")
     size, root = open_checkpoint(note, key)
-    state, leaves = State(key), []
-    for number in range((size + 255) // 256):
-        for entry in read_bundle(base, number, min(256, size - 256 * number)):
-            try:
-                state.accept(entry)
-            except Fault as fault:
-                raise Fault(fault.kind, f"entry {len(leaves)}: {fault}") from None
-            leaves.append(leaf_hash(entry))
-    require(tree_root(leaves) == root, "the entries do not give the checkpoint's root")
+    state, leaves = read_entries(lambda number, width: read_bundle(base, number, width), size, root, key)
     if old is not None:
         old_size, old_root = open_checkpoint(old, key)
         require(old_size <= size, f"the log has {size} entries and had {old_size}")

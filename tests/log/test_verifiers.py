@@ -5,7 +5,6 @@ logs are written by tests/formats/make_log.py. `go` must be in PATH; a missing o
 """
 import http.server
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -43,15 +42,6 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-@pytest.fixture(scope="session")
-def go_verifier(tmp_path_factory):
-    program = tmp_path_factory.mktemp("go") / "verify"
-    environment = {**os.environ, "GOFLAGS": "-mod=mod -buildvcs=false", "GOTOOLCHAIN": "local"}
-    subprocess.run(["go", "build", "-o", program, "."], cwd=ROOT / "tests" / "log" / "verify", check=True,
-                   env=environment, timeout=600)
-    return program
 
 
 @pytest.fixture(scope="session")

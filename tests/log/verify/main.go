@@ -2,8 +2,11 @@
 // golang.org/x/mod/sumdb/note for the checkpoint, golang.org/x/mod/sumdb/tlog for tiles and proofs.
 //
 //	verify -url URL -key KEY [-old FILE] [-sample N]
+//	verify -roots FILE
 //
-// It proves that every record of the entry bundles (with -sample, about N of them, evenly spread) is in
+// The second form checks vectors of the roots of data sets (src/dataset/testdata/roots.json).
+//
+// The first form proves that every record of the entry bundles (with -sample, about N of them, evenly spread) is in
 // the tree of the signed checkpoint, and that the tree goes on from the checkpoint in FILE. It prints
 // one line, and exits 1 with the reason if anything is wrong. What the records say is not its business:
 // tests/formats/record_check.py reads them.
@@ -95,7 +98,11 @@ func run() error {
 	key := flag.String("key", "", "the log's verifier key")
 	oldFile := flag.String("old", "", "a checkpoint that was seen before")
 	sample := flag.Int64("sample", 0, "prove only so many entries")
+	roots := flag.String("roots", "", "a file of vectors of data sets' roots, instead of a log")
 	flag.Parse()
+	if *roots != "" {
+		return checkRoots(*roots)
+	}
 	verifier, err := note.NewVerifier(*key)
 	if err != nil {
 		return fmt.Errorf("-key: %v", err)
