@@ -369,6 +369,7 @@ ApiResult<commons::Submission> Generation::queue_for_sharing() {
   LOAM_TRY(check_standing(sharing_, *request_.share));  // it may be withdrawn by now
   commons::ShareRequest request = LOAM_TRY(share_request(*shared_, *request_.share));
   request.id = writer_.head().submission;
+  request.caller = shared_->caller;
   return LOAM_TRY(sharing_.share(request, commons::When::kAfterCooling));
 }
 

@@ -77,6 +77,7 @@ codec::Value submission_value(const commons::Submission& submission) {
                                    {"masked", submission.masked},
                                    {"made_at", rfc3339(submission.made_ms)}};
   out.set(queued ? "publishes_at" : "published_at", rfc3339(submission.publishes_ms));
+  if (submission.edits) out.set("edits", to_text(*submission.edits));
   if (submission.record) out.set("record", to_text(*submission.record));
   return out;
 }

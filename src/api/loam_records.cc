@@ -6,6 +6,7 @@
 #include "api/context.h"
 #include "api/ledger_values.h"
 #include "api/request_fields.h"
+#include "api/shared_answer.h"
 #include "base/format.h"
 #include "commons/copies.h"
 
@@ -72,12 +73,23 @@ ApiResult<> rate(Context& context, const Call& call) {
 }
 
 ApiResult<> edit(Context& context, const Call& call) {
+  commons::Sharing& sharing = context.services.sharing;
   const ledger::RecordId id = LOAM_TRY(id_of(call));
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const std::string answer = LOAM_TRY(fields.required_text("answer", kAnswerBytesMax));
-  const auto record = LOAM_TRY(context.services.sharing.edit(id, answer));
-  call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"edits", to_text(id)}});
+  const bool now = LOAM_TRY(fields.boolean("now")).value_or(false);
+  commons::ShareRequest request = LOAM_TRY(sharing.edit_of(id, answer));
+  request.caller = call.caller.id;
+  if (LOAM_TRY(fields.boolean("preview")).value_or(false)) {
+    call.respond_json(200, preview_value(LOAM_TRY(sharing.preview(request))));
+    return {};
+  }
+  if (call.caller.id != "owner")
+    LOAM_TRY(check_standing(sharing, {request.licence, request.scope}));
+  const auto done =
+      LOAM_TRY(sharing.share(request, now ? commons::When::kNow : commons::When::kAfterCooling));
+  call.respond_json(201, submission_value(done));
   return {};
 }
 
@@ -90,19 +102,13 @@ ApiResult<ledger::RetractionReason> read_reason(const Fields& fields) {
   return refuse(bad_field("reason", "must be author, personal-data, illegal or superseded"));
 }
 
-/// A retracted record, and what was retracted with it.
-Result<std::vector<ledger::RecordId>> retracted_with(ledger::Log& log, const ledger::RecordId& id) {
-  std::vector<ledger::RecordId> out = {id};
-  for (const ledger::StoredRecord& other : LOAM_TRY(log.referring_to(id)))
-    if (other.retracted) out.push_back(other.record.id);
-  return out;
-}
-
-/// From all that holds words besides the log's own database. DESIGN.md 8.6.
+/// From all that holds words, besides what the retraction itself changed. DESIGN.md 8.6.
 Result<commons::Copies::Reached> erase_words(Context& context,
                                              std::span<const ledger::RecordId> records) {
   LOAM_TRY(context.services.search.erase(records));
-  return commons::Copies::of(context.settings.folders).erase(records);
+  auto reached = LOAM_TRY(commons::Copies::of(context.settings.folders).erase(records));
+  LOAM_TRY(context.services.log.scrub());
+  return reached;
 }
 
 codec::Array names_of(const std::vector<env::Path>& folders) {
@@ -117,13 +123,7 @@ ApiResult<> retract(Context& context, const Call& call) {
   const codec::Value body = LOAM_TRY(parse_object(text.empty() ? "{}" : text));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto reason = LOAM_TRY(read_reason(fields));
-  auto retracted = context.services.sharing.retract(id, reason);
-  if (!retracted && retracted.error().code == ErrorCode::kAlreadyExists) {
-    // The node may have died before the words were gone everywhere.
-    const auto records = LOAM_TRY(retracted_with(context.services.log, id));
-    static_cast<void>(LOAM_TRY(erase_words(context, records)));
-  }
-  const auto done = LOAM_TRY(std::move(retracted));
+  const auto done = LOAM_TRY(context.services.sharing.retract(id, reason));
   const auto reached = LOAM_TRY(erase_words(context, done.records));
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));
@@ -143,9 +143,15 @@ ApiResult<> block(Context& context, const Call& call) {
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto blocked = LOAM_TRY(fields.boolean("blocked"));
   if (!blocked) return refuse(bad_field("blocked", "must be true or false"));
-  if (*blocked) LOAM_TRY(context.services.search.set_blocked(id, true));
-  LOAM_TRY(context.services.log.set_blocked(id, *blocked));
-  if (!*blocked) LOAM_TRY(context.services.search.set_blocked(id, false));
+  // What is in a followed log only is not served here: it is no longer shown.
+  const bool own = LOAM_TRY(context.services.log.find(id)).has_value();
+  if (own && *blocked) {
+    LOAM_TRY(context.services.log.set_blocked(id, true));
+    static_cast<void>(
+        LOAM_TRY(commons::Copies::of(context.settings.folders).erase(std::span(&id, 1))));
+  }
+  LOAM_TRY(context.services.search.set_blocked(id, *blocked));
+  if (own && !*blocked) LOAM_TRY(context.services.log.set_blocked(id, false));
   call.respond_json(200, codec::Object{{"record", to_text(id)}, {"blocked", *blocked}});
   return {};
 }

@@ -12,10 +12,21 @@ namespace {
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kListMax = 1000;
 
+bool is_owner(const Call& call) { return call.caller.id == "owner"; }
+
 /// Whose answers the caller may share: its own; the owner also what was asked without a key here.
 std::vector<std::string> sharable(const Call& call) {
-  if (call.caller.id == "owner") return {"owner", "local"};
+  if (is_owner(call)) return {"owner", "local"};
   return {call.caller.id};
+}
+
+/// The submission of the path, if it is the caller's: nobody else's can be told from none.
+ApiResult<commons::Submission> find_own(Context& context, const Call& call) {
+  const std::string& id = call.request().params.at(0);
+  auto found = LOAM_TRY(context.services.sharing.find(id));
+  if (is_owner(call) || found.caller == call.caller.id) return found;
+  return refuse(
+      Error{ErrorCode::kNotFound, format("submission {}: there is none", id), "loam share ls"});
 }
 
 /// The answer that is meant: by id, else the newest of the caller.
@@ -50,7 +61,9 @@ ApiResult<> share(Context& context, const Call& call) {
   const pool::Answer answer = LOAM_TRY(find_answer(context, call, fields));
   const auto model = context.services.catalog.find(answer.model_name);
   LOAM_TRY(check_model_licence(answer.model_name, model ? model->licence : "", terms));
-  const commons::ShareRequest request = LOAM_TRY(share_request(answer, terms));
+  if (!is_owner(call)) LOAM_TRY(check_standing(context.services.sharing, terms));
+  commons::ShareRequest request = LOAM_TRY(share_request(answer, terms));
+  request.caller = call.caller.id;
   if (only_preview) {
     codec::Value shown = preview_value(LOAM_TRY(context.services.sharing.preview(request)));
     shown.set("system_from_template", !answer.template_system.empty());
@@ -66,26 +79,30 @@ ApiResult<> share(Context& context, const Call& call) {
 ApiResult<> list(Context& context, const Call& call) {
   codec::Array out;
   for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax)))
-    out.emplace_back(submission_value(submission));
+    if (is_owner(call) || submission.caller == call.caller.id)
+      out.emplace_back(submission_value(submission));
   call.respond_json(200, codec::Object{{"submissions", std::move(out)}});
   return {};
 }
 
 ApiResult<> show(Context& context, const Call& call) {
-  const auto conversation = LOAM_TRY(context.services.sharing.queued(call.request().params.at(0)));
+  const auto own = LOAM_TRY(find_own(context, call));
+  const auto conversation = LOAM_TRY(context.services.sharing.queued(own.id));
   call.respond_json(200, codec::Object{{"body", conversation_value(conversation)}});
   return {};
 }
 
 ApiResult<> cancel(Context& context, const Call& call) {
-  const std::string& id = call.request().params.at(0);
+  const std::string id = LOAM_TRY(find_own(context, call)).id;
   LOAM_TRY(context.services.sharing.cancel(id));
   call.respond_json(200, codec::Object{{"submission", id}, {"deleted", true}});
   return {};
 }
 
 ApiResult<> hurry(Context& context, const Call& call) {
-  const auto done = LOAM_TRY(context.services.sharing.hurry(call.request().params.at(0)));
+  const auto own = LOAM_TRY(find_own(context, call));
+  if (!is_owner(call)) LOAM_TRY(check_standing(context.services.sharing, {own.licence, own.scope}));
+  const auto done = LOAM_TRY(context.services.sharing.hurry(own.id));
   call.respond_json(200, submission_value(done));
   return {};
 }

@@ -1,5 +1,7 @@
 #include "api/shared_answer.h"
 
+#include <algorithm>
+
 #include "api/answer_values.h"
 #include "api/chat_request.h"
 #include "api/ledger_values.h"
@@ -38,6 +40,16 @@ ApiResult<std::vector<ledger::Message>> messages_of(const pool::Answer& answer) 
   return out;
 }
 
+/// Whether a message has a name: a template may print it, so that the tokens of the prompt would
+/// say what is in no message.
+Result<bool> has_names(const pool::Answer& answer) {
+  const codec::Value prompt = LOAM_TRY(codec::parse_json(answer.prompt_json));
+  const codec::Array* messages = prompt.as_array();
+  return messages != nullptr && std::ranges::any_of(*messages, [](const codec::Value& message) {
+           return message.find("name") != nullptr;
+         });
+}
+
 /// All whole numbers: a body has no float. @source docs/formats/gumbel-v1.md for their meaning.
 codec::Value replay_value(const pool::Answer& answer) {
   return codec::Object{
@@ -63,7 +75,7 @@ ApiResult<commons::ShareRequest> share_request(const pool::Answer& answer, const
   commons::ShareRequest out;
   out.conversation.messages = LOAM_TRY(messages_of(answer));
   out.conversation.model_name = answer.model_name;
-  out.conversation.replay = replay_value(answer);
+  if (!LOAM_TRY(has_names(answer))) out.conversation.replay = replay_value(answer);
   out.models = {answer.model_sha256};
   out.licence = terms.licence;
   out.scope = terms.scope;

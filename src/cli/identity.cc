@@ -249,9 +249,9 @@ Verb identity_verb() {
 
   Verb next = inner("rotate", "Has a new key sign your records", "loam identity rotate -y");
   next.details =
-      "The old key can then only retract. With --recovery the key stays, and another one, which "
-      "you "
-      "keep elsewhere, may retract too, whatever becomes of this machine.";
+      "The old key can then only retract. With --recovery the key stays, and the log names another "
+      "one, which you keep elsewhere: it may retract too. This version names it and honours it in "
+      "this log; it has no command that retracts with it.";
   next.arguments = {{"--recovery", "FILE", &options->recovery,
                      "Name a recovery key instead; its file is made.", false, Offer::kFiles}};
   next.run = [options](Invocation& invocation) { return rotate(invocation, *options); };

@@ -34,6 +34,7 @@ ShareTerms terms_of(const ShareOptions& options) {
 struct RecordOptions {
   std::optional<std::string> record, word, reason;
   std::vector<std::string> text;
+  bool preview = false, now = false;
 };
 
 std::string path_of(std::string_view base, std::string_view id, std::string_view verb = "") {
@@ -51,17 +52,34 @@ codec::Value request_of(const ShareTerms& terms) {
   return out;
 }
 
-Result<codec::Value> preview_of(const NodeClient& client, const ShareTerms& terms) {
-  codec::Value asked = request_of(terms);
+/// What may become public: an answer as it is, or an edit.
+struct Publication {
+  std::string route;
+  codec::Value request;
+  bool now = false;
+};
+
+Result<codec::Value> preview_of(const NodeClient& client, const Publication& what) {
+  codec::Value asked = what.request;
   asked.set("preview", true);
-  return client.post("/loam/v1/share", asked);
+  return client.post(what.route, asked);
+}
+
+Result<int> only_preview(Console& console, const NodeClient& client, const Publication& what) {
+  const auto preview = LOAM_TRY(preview_of(client, what));
+  if (console.options().json)
+    console.json(preview);
+  else
+    console.out(preview_text(preview));
+  return 0;
 }
 
 void print_submission(Console& console, env::Clock& clock, const codec::Value& submission) {
   if (console.options().json) return console.json(submission);
   const std::string id = text_at(submission, "submission");
-  if (console.options().quiet) return console.line(id);
-  if (const std::string record = text_at(submission, "record"); !record.empty()) {
+  const std::string record = text_at(submission, "record");
+  if (console.options().quiet) return console.line(record.empty() ? id : record);
+  if (!record.empty()) {
     console.line(format("published as {}", record));
     console.note("Recorded in this node's log only, until somebody follows it or you serve it.");
     return;
@@ -70,6 +88,22 @@ void print_submission(Console& console, env::Clock& clock, const codec::Value& s
       format("{} is queued; it is published {}", id,
              relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
   console.note(format("loam share --cancel {} takes it back without a trace until then", id));
+}
+
+/// Shows what becomes public, asks, and says what came of it.
+Result<> publish(Console& console, env::Clock& clock, const NodeClient& client,
+                 const Publication& what) {
+  const auto preview = LOAM_TRY(preview_of(client, what));
+  if (!console.options().yes) show_before_asking(console, preview_text(preview));
+  const std::string question =
+      what.now ? "Publish this now? The hour in its header then says when you did it"
+               : "Share this?";
+  if (!LOAM_TRY(console.ask(question)))
+    return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
+  codec::Value request = what.request;
+  request.set("now", what.now);
+  print_submission(console, clock, LOAM_TRY(client.post(what.route, request)));
+  return {};
 }
 
 Result<int> share(Invocation& invocation, const ShareOptions& options) {
@@ -83,15 +117,9 @@ Result<int> share(Invocation& invocation, const ShareOptions& options) {
       console.line(format("cancelled {}; nothing of it is left", *options.cancel));
     return 0;
   }
-  if (!options.preview) {
-    LOAM_TRY(share_answer(console, invocation.clock, client, terms_of(options)));
-    return 0;
-  }
-  const auto preview = LOAM_TRY(preview_of(client, terms_of(options)));
-  if (invocation.globals.json)
-    console.json(preview);
-  else
-    print_preview(console, preview);
+  const ShareTerms terms = terms_of(options);
+  if (options.preview) return only_preview(console, client, {"/loam/v1/share", request_of(terms)});
+  LOAM_TRY(share_answer(console, invocation.clock, client, terms));
   return 0;
 }
 
@@ -154,17 +182,10 @@ Result<int> edit(Invocation& invocation, const RecordOptions& options) {
   for (const std::string& word : options.text) answer += (answer.empty() ? "" : " ") + word;
   if (answer.empty() || answer == "-") answer = LOAM_TRY(read_stdin());
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
-  if (!LOAM_TRY(
-          invocation.console.ask("Publish your answer in its place, under the same licence?")))
-    return fail(ErrorCode::kCancelled, "edit: not published, as you wished");
-  const auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/edit"),
-                                         codec::Object{{"answer", answer}}));
-  if (invocation.globals.json)
-    invocation.console.json(done);
-  else
-    invocation.console.line(invocation.globals.quiet
-                                ? text_at(done, "record")
-                                : format("published as {}", text_at(done, "record")));
+  const Publication what{path_of("/loam/v1/records", *options.record, "/edit"),
+                         codec::Object{{"answer", answer}}, options.now};
+  if (options.preview) return only_preview(invocation.console, client, what);
+  LOAM_TRY(publish(invocation.console, invocation.clock, client, what));
   return 0;
 }
 
@@ -211,51 +232,48 @@ std::string joined(const codec::Value& value, std::string_view name) {
   return out;
 }
 
-void print_preview(Console& console, const codec::Value& preview, std::string_view heading) {
+std::string preview_text(const codec::Value& preview, std::string_view heading) {
   const codec::Value none = codec::Object();
   const codec::Value* body = preview.find("body");
   if (body == nullptr) body = &none;
-  console.line(heading);
+  std::string out = std::string(heading) + "\n";
+  const auto line = [&](std::string_view text) { out.append(text).append("\n"); };
   bool from_template = flag_at(preview, "system_from_template");
   for (const codec::Value* message : items_at(*body, "messages")) {
     const std::string origin = std::exchange(from_template, false)
                                    ? "added by the model's chat template"
                                    : format("written by: {}", text_at(*message, "origin"));
-    console.line(format("  {} ({})", printable(text_at(*message, "role")), origin));
-    console.out(wrap(printable(text_at(*message, "content")), kPageWidth, 4) + "\n");
+    line(format("  {} ({})", printable(text_at(*message, "role")), origin));
+    line(wrap(printable(text_at(*message, "content")), kPageWidth, 4));
   }
-  console.line(format("  model {}, language {}", printable(text_at(*body, "model")),
-                      text_at(*body, "language")));
+  line(format("  model {}, language {}", printable(text_at(*body, "model")),
+              printable(text_at(*body, "language"))));
   if (const codec::Value* header = preview.find("header")) {
-    console.line(
-        format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
-    console.line(format("  model's hash {}", joined(*header, "models")));
-    console.line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
+    line(format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
+    line(format("  model's hash {}", joined(*header, "models")));
+    line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
   }
-  console.line(format("  set when published: {}", joined(preview, "set_when_published")));
+  line(format("  set when published: {}", joined(preview, "set_when_published")));
   const auto masked = items_at(preview, "masked");
-  console.line(masked.empty()
-                   ? "Nothing had to be masked."
-                   : format("Masked, {} places, which only you see here:", masked.size()));
+  line(masked.empty()
+           ? "Nothing had to be masked."
+           : format("Masked, {}, which only you see here:", counted(masked.size(), "place")));
   for (const codec::Value* place : masked)
-    console.line(
-        format("  {:<12} {}", text_at(*place, "finding"), printable(text_at(*place, "original"))));
-  console.out(wrap(text_at(preview, "meaning"), kPageWidth, 0) + "\n");
+    line(format("  {:<12} {}", text_at(*place, "finding"), printable(text_at(*place, "original"))));
+  line(wrap(text_at(preview, "meaning"), kPageWidth, 0));
+  return out;
+}
+
+void show_before_asking(Console& console, std::string_view text) {
+  if (console.options().json || console.options().quiet)
+    console.warn(trim(text));
+  else
+    console.out(text);
 }
 
 Result<> share_answer(Console& console, env::Clock& clock, const NodeClient& client,
                       const ShareTerms& terms) {
-  const auto preview = LOAM_TRY(preview_of(client, terms));
-  if (!console.options().yes) print_preview(console, preview);
-  const std::string question =
-      terms.now ? "Publish this now? The hour in its header then says when you did it"
-                : "Share this?";
-  if (!LOAM_TRY(console.ask(question)))
-    return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
-  codec::Value request = request_of(terms);
-  request.set("now", terms.now);
-  print_submission(console, clock, LOAM_TRY(client.post("/loam/v1/share", request)));
-  return {};
+  return publish(console, clock, client, {"/loam/v1/share", request_of(terms), terms.now});
 }
 
 Verb share_verb() {
@@ -305,11 +323,16 @@ Verb rate_verb() {
 Verb edit_verb() {
   const auto options = std::make_shared<RecordOptions>();
   Verb verb = record_verb("edit", options);
-  verb.summary = "Publishes a better answer of your own to a shared prompt";
+  verb.summary = "Shares a better answer of your own to a shared prompt";
+  verb.details =
+      "Masked, shown, queued and taken back as `loam share` does it, under the same licence and "
+      "scope as the answer that it improves.";
   verb.examples = {"loam edit RECORD \"Rain is water that falls from clouds.\"",
-                   "loam edit RECORD - < answer.txt"};
+                   "loam edit RECORD -y - < answer.txt"};
   verb.arguments.push_back(
       {"ANSWER", "", &options->text, "Your answer; - or nothing reads it from stdin."});
+  verb.arguments.push_back({"--preview", "", &options->preview, "Only show what would be public."});
+  verb.arguments.push_back({"--now", "", &options->now, "Publish at once."});
   verb.run = [options](Invocation& invocation) { return edit(invocation, *options); };
   return verb;
 }

@@ -24,8 +24,10 @@ struct ShareTerms {
 };
 
 /// What is, or as an example would be, public, for a person to read before it is.
-void print_preview(Console& console, const codec::Value& preview,
-                   std::string_view heading = "What will be public:");
+std::string preview_text(const codec::Value& preview,
+                         std::string_view heading = "What will be public:");
+/// On stdout, or on stderr where a program reads the result from there.
+void show_before_asking(Console& console, std::string_view text);
 
 /// "train,eval" as an array, and the texts of an array member as "train, eval".
 codec::Array words_of(std::string_view list);

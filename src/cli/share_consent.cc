@@ -55,10 +55,11 @@ Result<codec::Value> give(Invocation& invocation, const NodeClient& client,
   if (header == nullptr)
     return fail(ErrorCode::kInternal, "share consent: the node sent no example");
   if (!console.options().yes) {
-    print_preview(console, *example, "An example, made up, of what becomes public:");
-    console.out(wrap(kWhatHappens, kPageWidth, 0) + "\n");
-    console.line(
-        format("Licences: {}. Scope: {}.", joined(request, "licences"), joined(request, "scope")));
+    show_before_asking(
+        console, format("{}{}\nLicences: {}. Scope: {}.\n",
+                        preview_text(*example, "An example, made up, of what becomes public:"),
+                        wrap(kWhatHappens, kPageWidth, 0), joined(request, "licences"),
+                        joined(request, "scope")));
   }
   if (!LOAM_TRY(console.ask("Agree, until you take it back with `loam share consent --withdraw`?")))
     return fail(ErrorCode::kCancelled, "share consent: not given, as you wished");

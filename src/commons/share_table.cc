@@ -9,7 +9,7 @@
 namespace loam::commons {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 3> kMigrations = {R"sql(
   CREATE TABLE submissions (
     id TEXT PRIMARY KEY,
     state INTEGER NOT NULL,
@@ -36,11 +36,16 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
     given_ms INTEGER NOT NULL,
     words BLOB NOT NULL  -- SHA-256 of what was agreed to
   ) STRICT;
+)sql",
+                                                         R"sql(
+  ALTER TABLE submissions ADD COLUMN caller TEXT NOT NULL DEFAULT 'owner';
+  ALTER TABLE submissions ADD COLUMN edits BLOB;
 )sql"};
 
 constexpr std::int64_t kTrain = 1, kEval = 2;
 constexpr std::string_view kColumns =
-    "SELECT id, state, answer, licence, scope, masked, made_ms, at_ms, record FROM submissions ";
+    "SELECT id, state, answer, licence, scope, masked, made_ms, at_ms, record, caller, edits "
+    "FROM submissions ";
 
 template <std::size_t N>
 std::array<std::uint8_t, N> fixed(ByteView bytes) {
@@ -68,6 +73,8 @@ Submission submission_of(const store::Statement& row) {
   out.made_ms = row.integer(6);
   out.publishes_ms = row.integer(7);
   if (!row.is_null(8)) out.record = ledger::RecordId{fixed<32>(row.blob(8))};
+  out.caller = row.text(9);
+  if (!row.is_null(10)) out.edits = ledger::RecordId{fixed<32>(row.blob(10))};
   return out;
 }
 
@@ -84,11 +91,13 @@ Result<> ShareTable::add(const Queued& queued) {
     models.insert(models.end(), model.begin(), model.end());
   auto insert = LOAM_TRY(database_.prepare(
       "INSERT INTO submissions (id, state, answer, licence, scope, masked, made_ms, at_ms, models, "
-      "salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      "salt, body, caller, edits) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.bind(0, s.id).bind(1, std::int64_t{std::to_underlying(s.state)}).bind(2, s.answer);
   insert.bind(3, s.licence).bind(4, scope_bits(s.scope));
   insert.bind(5, std::int64_t{s.masked}).bind(6, s.made_ms).bind(7, s.publishes_ms);
   insert.bind_blob(8, models).bind_blob(9, queued.body.salt).bind_blob(10, queued.body.body);
+  insert.bind(11, s.caller);
+  if (s.edits) insert.bind_blob(12, s.edits->digest);
   return insert.run();
 }
 
@@ -124,6 +133,14 @@ Result<std::string> ShareTable::set_retracted(const ledger::RecordId& record) {
   update.bind(0, std::int64_t{std::to_underlying(ShareState::kRetracted)});
   LOAM_TRY(update.bind_blob(1, record.digest).run());
   return answer;
+}
+
+Result<> ShareTable::remove_queued(const ledger::RecordId& record, const std::string& answer) {
+  auto statement = LOAM_TRY(database_.prepare(
+      "DELETE FROM submissions WHERE state = ? AND (edits = ? OR (answer = ? AND answer != ''))"));
+  statement.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)});
+  LOAM_TRY(statement.bind_blob(1, record.digest).bind(2, answer).run());
+  return database_.truncate_wal();
 }
 
 Result<std::optional<Submission>> ShareTable::find(const std::string& id) {

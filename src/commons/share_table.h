@@ -28,6 +28,8 @@ class ShareTable {
   Result<> set_due(const std::string& id, std::int64_t due_ms);
   /// Marks the submission that became `record`; what the private store calls its answer, or "".
   Result<std::string> set_retracted(const ledger::RecordId& record);
+  /// Nothing remains of queued edits of `record`, and of what is queued of `answer` unless empty.
+  Result<> remove_queued(const ledger::RecordId& record, const std::string& answer);
 
   Result<std::optional<Submission>> find(const std::string& id);
   /// Newest first.

@@ -58,13 +58,19 @@ Preview masked(const ledger::Conversation& conversation) {
   return out;
 }
 
-ledger::Draft draft_of(const ledger::SaltedBody& body, const std::vector<crypto::Digest>& models,
-                       std::string licence, ledger::Scope scope) {
+/// @tparam Of  a ShareRequest or a Submission
+template <class Of>
+ledger::Draft draft_of(const Of& of, const ledger::SaltedBody& body,
+                       const std::vector<crypto::Digest>& models) {
   ledger::Draft draft;
-  draft.licence = std::move(licence);
+  if (of.edits) {
+    draft.kind = ledger::Kind::kEdit;
+    draft.refs = {*of.edits};
+  }
+  draft.licence = of.licence;
   draft.consent = consent_id();
   draft.models = models;
-  draft.scope = scope;
+  draft.scope = of.scope;
   draft.body = body;
   return draft;
 }
@@ -92,8 +98,7 @@ class SharingImpl final : public Sharing {
     Preview out = masked(request.conversation);
     const Bytes body = ledger::encode_conversation(out.conversation);
     LOAM_TRY(ledger::parse_conversation(body));  // what we post must be what others accept
-    out.header = LOAM_TRY(
-        ledger::header_of(draft_of(salted(body), request.models, request.licence, request.scope)));
+    out.header = LOAM_TRY(ledger::header_of(draft_of(request, salted(body), request.models)));
     out.header.author = log_.author();
     return out;
   }
@@ -103,7 +108,9 @@ class SharingImpl final : public Sharing {
     Queued queued;
     Submission& submission = queued.submission;
     submission.id = request.id.empty() ? new_submission_id() : request.id;
+    submission.caller = request.caller;
     submission.answer = request.answer;
+    submission.edits = request.edits;
     submission.licence = request.licence;
     submission.scope = request.scope;
     submission.masked = shown.conversation.masked;
@@ -112,6 +119,9 @@ class SharingImpl final : public Sharing {
     queued.body = salted(ledger::encode_conversation(shown.conversation));
     queued.models = request.models;
     const std::scoped_lock lock(mutex_);
+    if (request.edits && LOAM_TRY(find_record(*request.edits)).retracted)
+      return fail(ErrorCode::kNotFound,
+                  format("edit {}: it was retracted", to_text(*request.edits)));
     LOAM_TRY(table_.add(queued));
     if (when == When::kNow) return publish_now(submission.id);
     changed_.notify_all();
@@ -131,7 +141,18 @@ class SharingImpl final : public Sharing {
       return fail(ErrorCode::kAlreadyExists,
                   format("submission {}: it is {}", id, state_name(found->state)),
                   found->record ? format("loam retract {}", to_text(*found->record)) : "");
+    // What a full disk kept from being noted here.
+    if (const auto record = LOAM_TRY(log_.posted(id)))
+      return fail(ErrorCode::kAlreadyExists, format("submission {}: it is in the log", id),
+                  format("loam retract {}", to_text(*record)));
     return table_.remove(id);
+  }
+
+  Result<Submission> find(const std::string& id) override {
+    const std::scoped_lock lock(mutex_);
+    auto found = LOAM_TRY(table_.find(id));
+    if (!found) return not_found(id);
+    return *std::move(found);
   }
 
   Result<std::vector<Submission>> list(std::size_t submissions_max) override {
@@ -186,10 +207,10 @@ class SharingImpl final : public Sharing {
     return log_.post(std::move(draft));
   }
 
-  Result<ledger::Record> edit(const ledger::RecordId& id, std::string_view answer) override {
+  Result<ShareRequest> edit_of(const ledger::RecordId& id, std::string_view answer) override {
     const auto target = LOAM_TRY(find_record(id));
     const auto body = LOAM_TRY(log_.body(id));
-    if (!body)
+    if (!body || target.retracted)
       return fail(ErrorCode::kNotFound, format("edit {}: its text is not here", to_text(id)));
     ledger::Conversation conversation = LOAM_TRY(ledger::parse_conversation(body->body));
     if (conversation.messages.back().role != "assistant")
@@ -198,43 +219,33 @@ class SharingImpl final : public Sharing {
     conversation.messages.back().content = std::string(answer);
     conversation.messages.back().origin = ledger::Origin::kMixed;
     conversation.replay = {};
-    const Preview shown = masked(conversation);
-    const Bytes encoded = ledger::encode_conversation(shown.conversation);
-    LOAM_TRY(ledger::parse_conversation(encoded));
     const ledger::Header& header = target.record.header;
-    ledger::Draft draft = draft_of(salted(encoded), header.models, header.licence, header.scope);
-    draft.kind = ledger::Kind::kEdit;
-    draft.refs = {id};
-    return log_.post(std::move(draft));
+    ShareRequest out;
+    out.conversation = std::move(conversation);
+    out.models = header.models;
+    out.licence = header.licence;
+    out.scope = header.scope;
+    out.edits = id;
+    return out;
   }
 
   Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason) override {
-    const auto target = LOAM_TRY(find_record(id));
-    if (target.retracted)
-      return fail(ErrorCode::kAlreadyExists,
-                  format("retract {}: it was retracted before", to_text(id)));
+    const std::scoped_lock lock(mutex_);  // nothing of it is published meanwhile
     Retracted out;
-    out.records.push_back(id);
-    // Edits of edits hold its text too, so the list grows while it is walked.
-    for (std::size_t i = 0; i < out.records.size(); ++i)
-      for (const ledger::StoredRecord& other : LOAM_TRY(log_.referring_to(out.records[i]))) {
-        const ledger::Header& header = other.record.header;
-        const bool follows =
-            header.kind == ledger::Kind::kEdit || header.kind == ledger::Kind::kVote;
-        if (follows && !other.retracted && LOAM_TRY(log_.is_own(header.author)))
-          out.records.push_back(other.record.id);
-      }
+    out.records = LOAM_TRY(with_what_follows(id));
     std::vector<ledger::Draft> drafts;
     for (const ledger::RecordId& record : out.records) {
+      if (LOAM_TRY(find_record(record)).retracted) continue;
       ledger::Draft draft;
       draft.kind = ledger::Kind::kRetraction;
       draft.refs = {record};
       draft.payload = ledger::encode_retraction(reason);
       drafts.push_back(std::move(draft));
     }
-    LOAM_TRY(log_.post_all(std::move(drafts)));
-    const std::scoped_lock lock(mutex_);
+    if (!drafts.empty()) LOAM_TRY(log_.post_all(std::move(drafts)));
     out.answer = LOAM_TRY(table_.set_retracted(id));
+    for (const ledger::RecordId& record : out.records)
+      LOAM_TRY(table_.remove_queued(record, record == id ? out.answer : ""));
     return out;
   }
 
@@ -268,12 +279,26 @@ class SharingImpl final : public Sharing {
     return *std::move(found);
   }
 
+  /// The record, and this node's own edits of it and votes on it. Edits of edits hold its text too,
+  /// so the list grows while it is walked.
+  Result<std::vector<ledger::RecordId>> with_what_follows(const ledger::RecordId& id) {
+    std::vector<ledger::RecordId> out = {LOAM_TRY(find_record(id)).record.id};
+    for (std::size_t i = 0; i < out.size(); ++i)
+      for (const ledger::StoredRecord& other : LOAM_TRY(log_.referring_to(out[i]))) {
+        const ledger::Header& header = other.record.header;
+        const bool follows =
+            header.kind == ledger::Kind::kEdit || header.kind == ledger::Kind::kVote;
+        if (follows && LOAM_TRY(log_.is_own(header.author))) out.push_back(other.record.id);
+      }
+    return out;
+  }
+
   /// Under mutex_. The token makes a repetition after a crash harmless.
   Result<Submission> publish(const std::string& id) {
     const auto queued = LOAM_TRY(table_.queued(id));
     if (!queued) return not_found(id);
     Submission out = queued->submission;
-    ledger::Draft draft = draft_of(queued->body, queued->models, out.licence, out.scope);
+    ledger::Draft draft = draft_of(out, queued->body, queued->models);
     draft.token = id;
     const ledger::Record record = LOAM_TRY(log_.post(std::move(draft)));
     out.state = ShareState::kPublished;
@@ -301,15 +326,16 @@ class SharingImpl final : public Sharing {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       const auto next = table_.next_due();
-      if (next && *next && **next <= clock_.wall_ms()) {
+      std::int64_t wait_ms = kRetryMs;
+      if (next && *next) wait_ms = std::max<std::int64_t>(0, **next - clock_.wall_ms());
+      if (wait_ms == 0) {
         lock.unlock();
         const auto done = publish_due();
         lock.lock();
         if (done) continue;
         log::error("commons", "the queue of submissions: {}", done.error().message);
+        wait_ms = kRetryMs;  // the disk may be full
       }
-      const std::int64_t wait_ms =
-          next && *next ? std::max<std::int64_t>(1, **next - clock_.wall_ms()) : 60'000;
       changed_.wait_for(
           lock, std::min<std::chrono::milliseconds>(kLook, std::chrono::milliseconds(wait_ms)));
     }

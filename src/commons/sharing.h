@@ -15,11 +15,13 @@ namespace loam::commons {
 
 /// What somebody wants to share.
 struct ShareRequest {
+  std::string caller = "owner";       // whose submission it is: pool::Caller::id
   ledger::Conversation conversation;  // as it was; masked here, its language told here
   std::vector<crypto::Digest> models;
   std::string licence;
   ledger::Scope scope;
-  std::string answer;   // what the private store calls it
+  std::string answer;                          // what the private store calls it; empty: an edit
+  std::optional<ledger::RecordId> edits = {};  // the record that it improves
   std::string id = {};  // of the submission, from new_submission_id(); empty: one is made
 };
 
@@ -54,7 +56,9 @@ std::string_view state_name(ShareState state);
 struct Submission {
   std::string id;  // of this node: "share-..."
   ShareState state = ShareState::kQueued;
+  std::string caller;
   std::string answer;
+  std::optional<ledger::RecordId> edits = {};
   std::string licence;
   ledger::Scope scope;
   std::uint32_t masked = 0;
@@ -87,8 +91,11 @@ class Sharing {
   virtual Result<Submission> share(const ShareRequest& request, When when) = 0;
   /// Publishes a queued one at once. @error NotFound; as share() for When::kNow.
   virtual Result<Submission> hurry(const std::string& id) = 0;
-  /// Takes back what is queued; nothing of it remains. @error NotFound; AlreadyExists: published.
+  /// Takes back what is queued; nothing of it remains. @error NotFound; AlreadyExists: published,
+  ///        or so nearly that its record may be in the log.
   virtual Result<> cancel(const std::string& id) = 0;
+  /// @error NotFound.
+  virtual Result<Submission> find(const std::string& id) = 0;
   virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
   /// Of a queued one: what will be published. @error NotFound.
   virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
@@ -102,16 +109,17 @@ class Sharing {
 
   /// The owner's newest vote counts. @error NotFound  no such record here.
   virtual Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) = 0;
-  /// A record with `answer` in place of the last message, under the licence of the edited one.
-  /// @error NotFound  no such record, or its body is gone.
-  virtual Result<ledger::Record> edit(const ledger::RecordId& id, std::string_view answer) = 0;
+  /// What share() makes an edit of: `answer` in place of the record's last message, under the
+  /// record's licence and scope. @error NotFound  no such record, or its body is gone.
+  virtual Result<ShareRequest> edit_of(const ledger::RecordId& id, std::string_view answer) = 0;
 
   struct Retracted {
     std::vector<ledger::RecordId> records;  // it, and own edits of it and votes on it
     std::string answer;                     // what the private store calls it; may be empty
   };
-  /// Erases body and salt, of own edits too, and says so in the log.
-  /// @error NotFound; PermissionDenied: somebody else's; AlreadyExists: it was retracted before.
+  /// Erases body and salt, of own edits too, and says so in the log; what is queued of the same
+  /// answer or edits it goes without a trace. Repeated, it does what an interrupted call did not.
+  /// @error NotFound; PermissionDenied: somebody else's.
   virtual Result<Retracted> retract(const ledger::RecordId& id,
                                     ledger::RetractionReason reason) = 0;
 

@@ -61,6 +61,11 @@ class SharingTest : public ::testing::Test {
     out.answer = "chatcmpl-1";
     return out;
   }
+  ledger::RecordId edit_now(const ledger::RecordId& id, std::string_view answer) {
+    const auto done = sharing_->share(*sharing_->edit_of(id, answer), When::kNow);
+    EXPECT_TRUE(done) << done.error().message;
+    return done->record.value_or(ledger::RecordId());
+  }
   bool home_holds(std::string_view text) {
     EXPECT_TRUE(log_->flush());
     for (const auto& file : std::filesystem::recursive_directory_iterator(folder_))
@@ -149,6 +154,9 @@ TEST_F(SharingTest, ACrashBetweenLogAndQueueMakesNoSecondRecord) {
                               folder_ / ("sharing.db" + std::string(name)));
   }
   open();
+  const auto cancelled = sharing_->cancel(queued->id);  // too late, and it says so
+  EXPECT_EQ(cancelled.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_TRUE(cancelled.error().hint.starts_with("loam retract loam1"));
   ASSERT_TRUE(sharing_->hurry(queued->id));
   EXPECT_EQ(*log_->size(), 1U);
 }
@@ -209,34 +217,58 @@ TEST_F(SharingTest, ARatingAndAnEditReferToTheAnswerAndSayWhoWroteIt) {
   const auto vote = sharing_->rate(*shared->record, ledger::Vote::kUp);
   ASSERT_TRUE(vote) << vote.error().message;
   EXPECT_EQ(vote->header.refs.front(), *shared->record);
-  const auto edit =
-      sharing_->edit(*shared->record, "Air scatters blue light. Ask bob@example.com.");
-  ASSERT_TRUE(edit) << edit.error().message;
-  const auto body = ledger::parse_conversation((*log_->body(edit->id))->body);
+  const auto wanted =
+      sharing_->edit_of(*shared->record, "Air scatters blue light. Ask bob@example.com.");
+  ASSERT_TRUE(wanted) << wanted.error().message;
+  EXPECT_EQ(sharing_->preview(*wanted)->masked.size(), 1U);
+  const auto queued = sharing_->share(*wanted, When::kAfterCooling);
+  ASSERT_TRUE(queued) << queued.error().message;
+  EXPECT_EQ(queued->edits, shared->record);
+  const auto done = sharing_->hurry(queued->id);
+  ASSERT_TRUE(done) << done.error().message;
+  const auto edit = (**log_->find(*done->record)).record;
+  EXPECT_EQ(edit.header.kind, ledger::Kind::kEdit);
+  EXPECT_EQ(edit.header.refs.front(), *shared->record);
+  const auto body = ledger::parse_conversation((*log_->body(edit.id))->body);
   EXPECT_EQ(body->messages.back().content, "Air scatters blue light. Ask [email].");
   EXPECT_EQ(body->messages.back().origin, ledger::Origin::kMixed);
   EXPECT_TRUE(body->replay.is_null());
-  EXPECT_EQ(edit->header.licence, "CC-BY-4.0");
+  EXPECT_EQ(edit.header.licence, "CC-BY-4.0");
   EXPECT_EQ(sharing_->rate(vote->id, ledger::Vote::kUp).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(sharing_->rate({}, ledger::Vote::kUp).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
   const auto shared = sharing_->share(request("a planted-needle-three question"), When::kNow);
-  const auto edit = sharing_->edit(*shared->record, "An answer with planted-needle-four.");
-  const auto second = sharing_->edit(edit->id, "Another with planted-needle-five.");
-  ASSERT_TRUE(second) << second.error().message;
-  ASSERT_TRUE(sharing_->rate(edit->id, ledger::Vote::kDown));
+  const auto edit = edit_now(*shared->record, "An answer with planted-needle-four.");
+  edit_now(edit, "Another with planted-needle-five.");
+  ASSERT_TRUE(sharing_->rate(edit, ledger::Vote::kDown));
+  // What still waits: an edit of the edit, and the same answer once more.
+  const auto late = sharing_->edit_of(edit, "One more with planted-needle-six.");
+  ASSERT_TRUE(sharing_->share(*late, When::kAfterCooling));
+  ASSERT_TRUE(sharing_->share(request("a planted-needle-three question"), When::kAfterCooling));
   const auto gone = sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor);
   ASSERT_TRUE(gone) << gone.error().message;
   EXPECT_EQ(gone->records.size(), 4U);
   EXPECT_EQ(gone->answer, "chatcmpl-1");
-  for (const char* needle : {"planted-needle-three", "planted-needle-four", "planted-needle-five"})
+  for (const char* needle :
+       {"planted-needle-three", "planted-needle-four", "planted-needle-five", "planted-needle-six"})
     EXPECT_FALSE(home_holds(needle)) << needle;
-  EXPECT_EQ(sharing_->list(10)->at(0).state, ShareState::kRetracted);
-  EXPECT_EQ(sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor).error().code,
-            ErrorCode::kAlreadyExists);
-  EXPECT_FALSE(sharing_->edit(*shared->record, "x"));
+  for (const Submission& one : *sharing_->list(10)) {
+    EXPECT_NE(one.state, ShareState::kQueued);
+    if (one.record == shared->record) {
+      EXPECT_EQ(one.state, ShareState::kRetracted);
+    }
+  }
+  // Once more, as after a crash: all of it again, and no further record.
+  const std::uint64_t size = *log_->size();
+  const auto again = sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->records, gone->records);
+  EXPECT_EQ(again->answer, "chatcmpl-1");
+  EXPECT_EQ(*log_->size(), size);
+  EXPECT_FALSE(sharing_->share(*late, When::kAfterCooling));
+  EXPECT_FALSE(sharing_->edit_of(*shared->record, "x"));
   EXPECT_FALSE(sharing_->rate(*shared->record, ledger::Vote::kUp));
 }
 

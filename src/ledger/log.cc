@@ -19,6 +19,7 @@ constexpr std::size_t kGroupMax = 256;               // posts that share one tra
 constexpr std::uint64_t kPublishedAtOnceMax = 4096;  // records between two checkpoints; chosen
 constexpr std::chrono::milliseconds kGather{100};    // between a commit and its checkpoint, at most
 constexpr std::chrono::seconds kRetry{5};            // after files could not be written
+constexpr std::chrono::seconds kScrubAgain{60};      // each try may hold up readers for 5 s; chosen
 
 std::int64_t record_time_s(Kind kind, std::int64_t now_ms) {
   const std::int64_t now_s = now_ms / 1000;
@@ -66,8 +67,11 @@ class LogImpl final : public Log {
   Result<> start() {
     committed_ = LOAM_TRY(storage_->size());
     note_author();
-    // From the first record on, a log without it has lost it.
-    if (!env::is_plain_file(setup_.head_file)) LOAM_TRY(keep_published());
+    // From the first record on, a log without it has lost it; and a checkpoint may have been served
+    // without having been kept.
+    LOAM_TRY(keep_published());
+    // A retraction may have been cut off before what it erased was overwritten.
+    if (auto done = scrub(); !done && done.error().code != ErrorCode::kUnavailable) return done;
     while (published_ < committed_) LOAM_TRY(publish_some());
     writer_ = env::start_thread("ledger", [this](const std::stop_token&) { write(); });
     publisher_ = env::start_thread("ledger-tiles", [this](const std::stop_token&) { publish(); });
@@ -98,6 +102,10 @@ class LogImpl final : public Log {
     return std::move(*post->outcome);
   }
 
+  Result<std::optional<RecordId>> posted(std::string_view token) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return storage_->find_token(token);
+  }
   Result<Record> rotate() override {
     KeyChange change;
     {
@@ -115,6 +123,10 @@ class LogImpl final : public Log {
     return {};
   }
 
+  Result<> scrub() override {
+    const std::scoped_lock lock(storage_mutex_);
+    return scrub_erased();
+  }
   Result<> set_blocked(const RecordId& id, bool blocked) override {
     const std::scoped_lock lock(storage_mutex_);
     if (!LOAM_TRY(storage_->find(id)))
@@ -178,14 +190,17 @@ class LogImpl final : public Log {
       std::vector<PostPtr> group;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return closing_ || !waiting_.empty(); });
-        if (waiting_.empty()) return;
+        changed_.wait_for(lock, kScrubAgain, [&] { return closing_ || !waiting_.empty(); });
+        if (waiting_.empty() && closing_) return;
         while (!waiting_.empty() && group.size() < kGroupMax) {
           group.push_back(std::move(waiting_.front()));
           waiting_.pop_front();
         }
       }
-      commit(group);
+      if (group.empty())
+        static_cast<void>(scrub());  // said once, when it failed first
+      else
+        commit(group);
     }
   }
 
@@ -234,11 +249,25 @@ class LogImpl final : public Log {
     });
     LOAM_TRY(std::move(written));
     // Committed: that old pages are still in a file is a reason to try again, not to say "failed".
-    if (const auto scrubbed = erased ? storage_->scrub() : Result<>(); !scrubbed)
-      log::warning("ledger", "erased text may still be in the database's log file: {}",
-                   scrubbed.error().message);
+    unscrubbed_ = unscrubbed_ || erased;
+    if (erased) static_cast<void>(scrub_erased());
     if (rotated) note_author();
     return added;
+  }
+
+  /// Under storage_mutex_.
+  Result<> scrub_erased() {
+    if (!unscrubbed_) return {};
+    const auto done = storage_->scrub();
+    unscrubbed_ = !done;
+    const bool failed_before = std::exchange(scrub_failed_, !done);
+    if (done) return {};
+    const std::string what =
+        format("retracted text may still be in the database's files: {}", done.error().message);
+    if (!failed_before) log::warning("ledger", "{}", what);
+    return fail(done.error().code, what,
+                "once the other program that has it open is done (a backup, loam ledger verify), "
+                "retract again");
   }
 
   /// Under storage_mutex_.
@@ -338,6 +367,8 @@ class LogImpl final : public Log {
 
   std::mutex storage_mutex_;
   std::unique_ptr<Storage> storage_;  // under storage_mutex_
+  bool unscrubbed_ = true;            // under storage_mutex_; so far as this process knows
+  bool scrub_failed_ = false;         // under storage_mutex_; the last try
   // Of the publisher's thread only, once it runs.
   TileWriter tiles_;
   bool half_written_ = false;
@@ -391,8 +422,6 @@ Result<std::unique_ptr<Log>> Log::open(LogSetup setup, LogKeys keys,
   if (restored > 0)
     log::warning("ledger", "{} records came back from the log's files, without their bodies",
                  restored);
-  // A retraction may have been cut off before what it erased was overwritten.
-  LOAM_TRY(storage->scrub());
   auto out = std::make_unique<LogImpl>(std::move(setup), std::move(keys), std::move(storage),
                                        std::move(tiles), std::move(key), rules, clock);
   LOAM_TRY(out->start());

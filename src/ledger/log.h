@@ -58,12 +58,18 @@ class Log {
   virtual Result<Record> post(Draft draft) = 0;
   /// All of them or none, one behind the other.
   virtual Result<std::vector<Record>> post_all(std::vector<Draft> drafts) = 0;
+  /// What a post with this token became. @error as reading the database.
+  virtual Result<std::optional<RecordId>> posted(std::string_view token) = 0;
   /// Has a new key sign from the next record on, which is a key record that names it. The key's
   /// file is on the disk before: whenever the node dies, the old key or the new one signs after it.
   /// @error as post().
   virtual Result<Record> rotate() = 0;
   /// Why nothing can be posted, if nothing can: the error of open().
   virtual Result<> check_signs() = 0;
+  /// Leaves no trace of retracted text in the database's files, if there may be any: to be called
+  /// before a retraction is acknowledged. Tried at the start and every minute, too.
+  /// @error Unavailable  another program reads the database: to be called again.
+  virtual Result<> scrub() = 0;
   /// Whether the body of `id` is served. @error NotFound.
   virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
 

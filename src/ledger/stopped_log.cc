@@ -22,9 +22,17 @@ class StoppedLog final : public Log {
   Result<std::vector<Record>> post_all(std::vector<Draft>) override {
     return std::unexpected(why_);
   }
+  Result<std::optional<RecordId>> posted(std::string_view token) override {
+    const std::scoped_lock lock(mutex_);
+    return storage_->find_token(token);
+  }
   Result<Record> rotate() override { return std::unexpected(why_); }
   Result<> check_signs() override { return std::unexpected(why_); }
   Result<> flush() override { return std::unexpected(why_); }
+  Result<> scrub() override {
+    const std::scoped_lock lock(mutex_);
+    return storage_->scrub();
+  }
 
   Result<> set_blocked(const RecordId& id, bool blocked) override {
     const std::scoped_lock lock(mutex_);

@@ -41,7 +41,7 @@ class Shared:
                 "scope": ["eval"] if question == QUESTIONS[-1] else ["train", "eval"]})["record"])
         for i, thumb in ((0, "up"), (1, "down"), (2, "up")):
             loam(node, "rate", self.records[i], thumb)
-        self.edited = loam(node, "edit", self.records[3], "-", "-y", "-q",
+        self.edited = loam(node, "edit", self.records[3], "-", "-y", "--now", "-q",
                            text="Glass is clear, since light of the colours that we see finds nothing in it to stop it.").strip()
         self.retracted = self.records[4]
         loam(node, "retract", self.retracted)

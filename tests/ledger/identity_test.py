@@ -87,7 +87,7 @@ def test_a_new_key_signs_and_the_old_records_stay_in_hand(tmp_path):
         assert sorted(key["state"] for key in keys if key["role"] == "author") == ["ended", "writes"]
         assert head_of(node)["author"] == next(key["key"] for key in keys if key["state"] == "writes")
         share(node)
-        for verb, body in (("rate", {"vote": "up"}), ("edit", {"answer": "Better."})):
+        for verb, body in (("rate", {"vote": "up"}), ("edit", {"answer": "Better.", "now": True})):
             assert node.post(f"/loam/v1/records/{old}/{verb}", body, headers=node.owner())[0] == 201
         status, reply = node.post(f"/loam/v1/records/{old}/retract", {}, headers=node.owner())
         assert status == 200 and len(reply["retracted"]) == 3  # it, the vote and the edit

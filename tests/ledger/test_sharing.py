@@ -61,7 +61,9 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
         shared = json.loads(loam(node, "share", "-y", "--now", "--json"))
         record = shared["record"]
         loam(node, "rate", record, "up")
-        edited = loam(node, "edit", record, "-", "-y", "-q", text="A quartzneedle is a thin crystal.").strip()
+        edit = json.loads(loam(node, "edit", record, "-", "-y", "--json", text="A quartzneedle is a thin crystal."))
+        assert edit["state"] == "queued" and edit["edits"] == record
+        edited = json.loads(loam(node, "edit", record, "-", "-y", "--now", "--json", text="A quartzneedle is a thin crystal."))["record"]
         wait_published(node)
         check_log(node)
         note = tmp_path / "old-checkpoint"

@@ -1,0 +1,98 @@
+// Who may share what, see what waits, and take it back. DESIGN.md 8.9.
+#include <gtest/gtest.h>
+
+#include "api/testing/test_node.h"
+
+namespace loam::api {
+namespace {
+
+using testing::at;
+using testing::Reply;
+using testing::text_of;
+
+constexpr const char* kTerms = R"("licence":"CC0-1.0","scope":["eval"])";
+
+class LoamShareTest : public testing::NodeTest {
+ protected:
+  void keep_answer(const std::string& id, const std::string& caller, const std::string& message) {
+    pool::Answer answer;
+    answer.reply_id = id;
+    answer.caller = caller;
+    answer.made_ms = clock_.wall_ms();
+    answer.model_name = "tiny";
+    answer.prompt_json = "[" + message + "]";
+    answer.prompt_tokens = {1, 2, 3};
+    answer.text = "An answer.";
+    answers_->add(answer);
+  }
+  Reply share(const std::string& fields, const std::string& secret) {
+    return post("/loam/v1/share", std::string("{") + kTerms + fields + "}", secret);
+  }
+};
+
+constexpr const char* kQuestion = R"({"role":"user","content":"A question?"})";
+
+TEST_F(LoamShareTest, AKeySharesItsOwnAnswersWithinTheStandingConsentOnly) {
+  const auto [id, secret] = keys_->create("test", {.infer = true, .publish = true}).value();
+  keep_answer("chatcmpl-1", id.id, kQuestion);
+  Reply reply = share(R"(,"now":true)", secret);
+  EXPECT_EQ(reply.status, 403);
+  EXPECT_EQ(reply.error("code"), "no_standing_consent");
+  EXPECT_EQ(share(R"(,"preview":true)", secret).status, 403);
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  EXPECT_EQ(share(R"(,"now":true)", secret).status, 201);
+  EXPECT_EQ(*log_->size(), 1U);
+}
+
+TEST_F(LoamShareTest, AKeySeesAndTakesBackItsOwnSubmissionsOnly) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  const auto [id, secret] = keys_->create("test", {.infer = true, .publish = true}).value();
+  keep_answer("chatcmpl-1", id.id, kQuestion);
+  keep_answer("chatcmpl-2", "owner", kQuestion);
+  const std::string own = text_of(at(share("", secret).json, "submission"));
+  const std::string other = text_of(at(share("", owner_).json, "submission"));
+  ASSERT_FALSE(own.empty());
+  EXPECT_EQ(at(get("/loam/v1/share", secret).json, "submissions").as_array()->size(), 1U);
+  EXPECT_EQ(at(get("/loam/v1/share", owner_).json, "submissions").as_array()->size(), 2U);
+  const std::string path = "/loam/v1/share/";
+  EXPECT_EQ(get(path + other, secret).status, 404);
+  EXPECT_EQ(post(path + other + "/now", "", secret).status, 404);
+  EXPECT_EQ(send(http::Method::kDelete, path + other, {}, secret).status, 404);
+  EXPECT_EQ(get(path + own, secret).status, 200);
+  EXPECT_EQ(send(http::Method::kDelete, path + own, {}, secret).status, 200);
+  EXPECT_EQ(get(path + other, owner_).status, 200);
+  EXPECT_EQ(*log_->size(), 0U);
+}
+
+TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  EXPECT_EQ(at(share(R"(,"preview":true)", owner_).json, "body", "replayable"), true);
+  keep_answer("chatcmpl-2", "owner", R"({"role":"user","name":"Ann","content":"A question?"})");
+  const Reply reply = share(R"(,"preview":true,"answer":"chatcmpl-2")", owner_);
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(at(reply.json, "body", "replayable"), false);
+  EXPECT_EQ(reply.body.find("Ann"), std::string::npos);
+}
+
+TEST_F(LoamShareTest, AnEditIsShownQueuedAndPublishedAsAShareIs) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const Reply shared = share(R"(,"now":true)", owner_);
+  const std::string path = "/loam/v1/records/" + text_of(at(shared.json, "record")) + "/edit";
+  const std::string answer = R"({"answer":"Better. Ask bob@example.com.")";
+  Reply reply = post(path, answer + R"(,"preview":true})", owner_);
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(at(reply.json, "masked").as_array()->size(), 1U);
+  EXPECT_FALSE(text_of(at(reply.json, "meaning")).empty());
+  reply = post(path, answer + "}", owner_);
+  EXPECT_EQ(reply.status, 201);
+  EXPECT_EQ(at(reply.json, "state"), "queued");
+  EXPECT_EQ(at(reply.json, "edits"), at(shared.json, "record"));
+  EXPECT_EQ(*log_->size(), 1U);
+  EXPECT_EQ(post(path, answer + "}", new_key({.publish = true})).status, 403);
+  reply = post(path, answer + R"(,"now":true})", owner_);
+  EXPECT_EQ(at(reply.json, "state"), "published");
+  EXPECT_EQ(*log_->size(), 2U);
+}
+
+}  // namespace
+}  // namespace loam::api
