@@ -28,15 +28,18 @@ int hex_value(char c) {
 }
 
 std::string encode64(ByteView bytes, std::string_view alphabet, bool pad) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 3; ++k) word = word << 8 | (k < n ? bytes[i + k] : 0U);
-    for (std::size_t k = 0; k <= n; ++k) out += alphabet[word >> (18 - 6 * k) & 63U];
-    if (pad) out.append(3 - n, '=');
-  }
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  std::size_t at = 0;
+  const auto put = [&](std::uint32_t three, std::size_t signs) {
+    for (std::size_t k = 0; k < signs; ++k) out[at++] = alphabet[three >> (18 - 6 * k) & 63U];
+  };
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3)
+    put(std::uint32_t{bytes[i]} << 16 | std::uint32_t{bytes[i + 1]} << 8 | bytes[i + 2], 4);
+  const std::size_t left = bytes.size() - i;
+  if (left == 1) put(std::uint32_t{bytes[i]} << 16, 2);
+  if (left == 2) put(std::uint32_t{bytes[i]} << 16 | std::uint32_t{bytes[i + 1]} << 8, 3);
+  if (!pad) out.resize(at);
   return out;
 }
 
@@ -51,11 +54,10 @@ std::string_view as_text(ByteView bytes) {
 }
 
 std::string to_hex(ByteView bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const std::uint8_t b : bytes) {
-    out += kHex[b >> 4];
-    out += kHex[b & 15U];
+  std::string out(bytes.size() * 2, '0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    out[2 * i] = kHex[bytes[i] >> 4];
+    out[2 * i + 1] = kHex[bytes[i] & 15U];
   }
   return out;
 }
@@ -80,21 +82,32 @@ std::string to_base64url(ByteView bytes) { return encode64(bytes, kBase64Url, fa
 Result<Bytes> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return fail(ErrorCode::kInvalidArgument, "base64: bad length");
   const std::size_t pad = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  Bytes out;
-  out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const std::size_t signs = i + 4 == text.size() ? 4 - pad : 4;
-    std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const std::uint8_t value =
-          k < signs ? kBase64Values.at(static_cast<std::uint8_t>(text[i + k])) : 0;
-      if (value > 63) return fail(ErrorCode::kInvalidArgument, "base64: bad character");
-      word = word << 6 | value;
-    }
-    for (std::size_t k = 0; k + 1 < signs; ++k)
-      out.push_back(static_cast<std::uint8_t>(word >> (16 - 8 * k) & 255U));
-    const std::uint32_t stray = signs == 4 ? 0U : signs == 3 ? 0xffU : 0xffffU;
-    if ((word & stray) != 0) return fail(ErrorCode::kInvalidArgument, "base64: stray bits");
+  const std::string_view signs = text.substr(0, text.size() - pad);
+  Bytes out(signs.size() * 3 / 4);
+  std::size_t at = 0;
+  std::uint32_t bad = 0;
+  const auto value = [&](std::size_t i) -> std::uint32_t {
+    const std::uint8_t found = kBase64Values[static_cast<std::uint8_t>(signs[i])];
+    bad |= found & 0xc0U;
+    return found;
+  };
+  std::size_t i = 0;
+  for (; i + 4 <= signs.size(); i += 4) {
+    const std::uint32_t three =
+        value(i) << 18 | value(i + 1) << 12 | value(i + 2) << 6 | value(i + 3);
+    out[at++] = static_cast<std::uint8_t>(three >> 16);
+    out[at++] = static_cast<std::uint8_t>(three >> 8);
+    out[at++] = static_cast<std::uint8_t>(three);
+  }
+  std::uint32_t held = 0;  // what is left: two signs for one byte, three for two
+  for (; i < signs.size(); ++i) held = held << 6 | value(i);
+  if (bad != 0) return fail(ErrorCode::kInvalidArgument, "base64: bad character");
+  if ((held & (pad == 2 ? 0xfU : pad == 1 ? 3U : 0U)) != 0)
+    return fail(ErrorCode::kInvalidArgument, "base64: stray bits");
+  if (pad == 2) out[at] = static_cast<std::uint8_t>(held >> 4);
+  if (pad == 1) {
+    out[at] = static_cast<std::uint8_t>(held >> 10);
+    out[at + 1] = static_cast<std::uint8_t>(held >> 2);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace loam {
 namespace {
@@ -29,10 +30,21 @@ Scan scan_one(std::string_view text) {
   return {Form::kWhole, length};
 }
 
+/// Eight bytes at once: most text is mostly ASCII.
+bool begins_with_ascii(const char* eight) {
+  std::uint64_t bytes;
+  std::memcpy(&bytes, eight, sizeof bytes);
+  return (bytes & 0x8080808080808080U) == 0;
+}
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
+    if (text.size() >= 8 && begins_with_ascii(text.data())) {
+      text.remove_prefix(8);
+      continue;
+    }
     const Scan scan = scan_one(text);
     if (scan.form != Form::kWhole) return false;
     text.remove_prefix(scan.length);

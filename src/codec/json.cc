@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "base/format.h"
-#include "base/utf8.h"
+#include "codec/json_items.h"
 
 namespace loam::codec {
 namespace {
@@ -116,32 +116,6 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   std::size_t values_ = 0;
 };
 
-void write_string(std::string& out, std::string_view text) {
-  std::string mended;
-  if (!is_valid_utf8(text)) {
-    mended = replace_invalid_utf8(text);
-    text = mended;
-  }
-  out += '"';
-  std::size_t written = 0;  // of the text; what needs no escape is appended in one piece
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
-    out += text.substr(written, i - written);
-    written = i + 1;
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default: out += format("\\u{:04x}", static_cast<unsigned char>(c)); break;
-    }
-  }
-  out += text.substr(written);
-  out += '"';
-}
-
 /// Writes one value; members of containers on lines of their own if `indent` >= 0.
 class Writer {
  public:
@@ -166,8 +140,8 @@ class Writer {
     // A whole double stays a double when it is read back.
     if (text.find_first_of(".e") == std::string::npos) out_ += ".0";
   }
-  void put(const std::string& v) { write_string(out_, v); }
-  void put(const Bytes& v) { write_string(out_, to_base64(v)); }
+  void put(const std::string& v) { append_json_string(out_, v); }
+  void put(const Bytes& v) { append_json_string(out_, to_base64(v)); }
   void put(const Array& items) {
     out_ += '[';
     ++depth_;
@@ -182,7 +156,7 @@ class Writer {
     ++depth_;
     for (std::size_t i = 0; i < members.size(); ++i) {
       next(i);
-      write_string(out_, members[i].first);
+      append_json_string(out_, members[i].first);
       out_ += indent_ >= 0 ? ": " : ":";
       write(members[i].second);
     }
