@@ -13,12 +13,14 @@ constexpr std::size_t kCharacters = 52;  // of 256 bits; the last one holds a si
 
 std::string to_text(const RecordId& id) {
   std::string out(kPrefix);
+  out.resize(kPrefix.size() + kCharacters);
+  std::size_t at = kPrefix.size();
   unsigned held = 0, bits = 0;
   for (const std::uint8_t byte : id.digest) {
     held = held << 8 | byte;
-    for (bits += 8; bits >= 5; bits -= 5) out += kAlphabet[held >> (bits - 5) & 31U];
+    for (bits += 8; bits >= 5; bits -= 5) out[at++] = kAlphabet[held >> (bits - 5) & 31U];
   }
-  out += kAlphabet[held << (5 - bits) & 31U];
+  out[at] = kAlphabet[held << (5 - bits) & 31U];
   return out;
 }
 
@@ -32,9 +34,9 @@ Result<RecordId> parse_record_id(std::string_view text) {
   unsigned held = 0, bits = 0;
   std::size_t at = 0;
   for (const char c : text.substr(kPrefix.size())) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return refuse();
-    held = held << 5 | static_cast<unsigned>(value);
+    const bool is_letter = c >= 'a' && c <= 'z';
+    if (!is_letter && (c < '2' || c > '7')) return refuse();
+    held = held << 5 | static_cast<unsigned>(is_letter ? c - 'a' : c - '2' + 26);
     bits += 5;
     if (bits < 8) continue;
     bits -= 8;
