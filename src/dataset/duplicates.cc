@@ -44,25 +44,6 @@ Permutations make_permutations() {
   return out;
 }
 
-/// Four bytes a sign, little-endian, so that every machine hashes the same bytes.
-void append(std::string& bytes, char32_t sign) {
-  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(sign >> shift));
-}
-
-/// What a text is cut into: its words, or, if they are few, the signs of its words with one space
-/// between; each as bytes.
-std::vector<std::string> pieces_of(const std::vector<std::u32string>& words) {
-  std::vector<std::string> out;
-  const bool by_words = words.size() >= kShortWords;
-  for (const std::u32string& word : words) {
-    if (!by_words && !out.empty()) append(out.emplace_back(), U' ');
-    if (by_words) out.emplace_back();
-    for (const char32_t sign : word) append(by_words ? out.back() : out.emplace_back(), sign);
-    if (by_words) append(out.back(), U' ');
-  }
-  return out;
-}
-
 std::size_t root_of(std::vector<std::size_t>& parent, std::size_t at) {
   while (parent[at] != at) at = parent[at] = parent[parent[at]];
   return at;
@@ -70,16 +51,18 @@ std::size_t root_of(std::vector<std::size_t>& parent, std::size_t at) {
 
 }  // namespace
 
-Signature signature_of(const std::vector<std::u32string>& words) {
+Signature signature_of(const Words& words) {
   static const Permutations permutations = make_permutations();
   Signature out;
   out.fill(~std::uint32_t{0});
-  const std::vector<std::string> pieces = pieces_of(words);
-  const std::size_t shingles = pieces.size() < kShingle ? 1 : pieces.size() - kShingle + 1;
+  const bool by_words = words.size() >= kShortWords;
+  std::u32string_view text = words.signs();
+  if (!text.empty()) text.remove_suffix(1);
+  const std::size_t pieces = by_words ? words.size() : text.size();
+  const std::size_t shingles = pieces < kShingle ? 1 : pieces - kShingle + 1;
   for (std::size_t first = 0; first < shingles; ++first) {
-    std::string shingle;
-    for (std::size_t i = first; i < std::min(first + kShingle, pieces.size()); ++i)
-      shingle += pieces[i];
+    const ByteView shingle =
+        bytes_of(by_words ? words.run(first, kShingle) : text.substr(first, kShingle));
     const std::uint64_t x = XXH64(shingle.data(), shingle.size(), 0) % kPrime;
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto product = static_cast<Wide>(x) * permutations[i].factor;

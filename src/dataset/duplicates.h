@@ -4,8 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
+
+#include "dataset/words.h"
 
 namespace loam::dataset {
 
@@ -18,7 +19,7 @@ inline constexpr std::size_t kBucketHashes = 8;
 using Signature = std::array<std::uint32_t, kBuckets * kBucketHashes>;
 
 /// Shingles are 5 words in a row, or 5 signs in a row where a text has less than 20 words.
-Signature signature_of(const std::vector<std::u32string>& words);
+Signature signature_of(const Words& words);
 
 /// Groups of texts that are near duplicates of each other, by position. Two belong together if they
 /// agree in a whole bucket and in at least 72 of 100 hashes; a group is what hangs together so.

@@ -1,6 +1,7 @@
 #include "dataset/facts.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/format.h"
 #include "dataset/parallel.h"
@@ -13,17 +14,56 @@ using ledger::kTileWidth;
 
 /// Bundles whose signatures are checked together.
 constexpr std::uint64_t kBatchBundles = 8;
+/// Records that memory is set aside for at once: a log's word for how many follow may be wrong.
+constexpr std::uint64_t kExpectedMax = std::uint64_t{1} << 18;
 
 std::unexpected<Error> corrupt(const LogAtHeight& log, std::string_view why) {
   return fail(ErrorCode::kCorrupt, format("log {}: {}", log.source->name(), why));
 }
 
+/// What a log's rules ask of the records before one.
+class LogState final : public ledger::StateReader {
+ public:
+  LogState(const IdMap<Facts::Place>& places, std::size_t log, const std::vector<Entry>& entries)
+      : places_(places), log_(log), entries_(entries) {}
+
+  Result<std::optional<ledger::AuthorState>> author(const crypto::PublicKey& key) const override {
+    const auto found = authors_.find(key);
+    if (found == authors_.end()) return std::nullopt;
+    return found->second;
+  }
+  Result<std::optional<ledger::RecordState>> record(const ledger::RecordId& id) const override {
+    const auto place = places_.find(id);
+    if (place == places_.end() || place->second.log != log_) return std::nullopt;
+    const ledger::Header& header = entries_[place->second.entry].header;
+    return ledger::RecordState{header.kind, header.author, header.refs, is_retracted(id)};
+  }
+  bool is_retracted(const ledger::RecordId& id) const { return retracted_.contains(id); }
+
+  void change(const crypto::PublicKey& author, const ledger::Delta& delta) {
+    authors_[author] = delta.author;
+    for (const auto& [key, state] : delta.named) authors_[key] = state;
+    if (delta.erased) retracted_.insert(*delta.erased);
+  }
+
+ private:
+  const IdMap<Facts::Place>& places_;
+  std::size_t log_;
+  const std::vector<Entry>& entries_;
+  std::map<crypto::PublicKey, ledger::AuthorState> authors_;
+  std::set<ledger::RecordId> retracted_;
+};
+
 /// One walk over a log, from its first record to the last under its checkpoint.
 class Walk {
  public:
-  Walk(LogInput input, const ledger::NetId& net, std::size_t threads)
+  /// Of the log that will be number `log`; adds to `places`.
+  Walk(LogInput input, const ledger::NetId& net, std::size_t threads, std::size_t log,
+       IdMap<Facts::Place>& places)
       : net_(net),
         threads_(threads),
+        log_(log),
+        places_(places),
         height_(input.height),
         on_bundle_(std::move(input.on_bundle)) {
     out_.key = std::move(input.key);
@@ -49,6 +89,9 @@ class Walk {
                   format("log {}: height {} was asked for, it has {} records", out_.source->name(),
                          *height_, size));
     if (!height_) height_ = size;
+    const auto expected = static_cast<std::size_t>(std::min(*height_, kExpectedMax));
+    out_.entries.reserve(expected);
+    places_.reserve(places_.size() + expected);
     if (*height_ == 0) out_.root = tree_.root();
     for (std::uint64_t at = 0; at < size; at += kBatchBundles * kTileWidth) {
       if (!on_progress("reading records", at, size))
@@ -58,8 +101,7 @@ class Walk {
     on_progress("reading records", size, size);
     if (tree_.root() != out_.checkpoint.checkpoint.root)
       return corrupt(out_, "its records do not give the root that its checkpoint signs");
-    for (Entry& entry : out_.entries)
-      entry.retracted = LOAM_TRY(at_height_->record(entry.id))->retracted;
+    for (Entry& entry : out_.entries) entry.retracted = state_.is_retracted(entry.id);
     return std::move(out_);
   }
 
@@ -85,22 +127,23 @@ class Walk {
 
   Result<> add(std::uint64_t index, Result<ledger::Record> record) {
     if (!record) return corrupt(out_, format("record {}: {}", index, record.error().message));
-    const auto delta = ledger::apply(*at_height_, *record, rules_);
+    const auto delta = ledger::apply(state_, *record, rules_);
     if (!delta) return corrupt(out_, format("record {}: {}", index, delta.error().message));
-    out_.entries.push_back({record->id, record->header, false});
-    const auto appended = at_height_->append(*record, *delta);
-    if (!appended) return corrupt(out_, format("record {}: {}", index, appended.error().message));
+    state_.change(record->header.author, *delta);
+    places_.emplace(record->id, Facts::Place{log_, out_.entries.size()});
+    out_.entries.push_back({record->id, std::move(record->header), false});
     return {};
   }
 
   const ledger::NetId& net_;
-  std::size_t threads_;
+  std::size_t threads_, log_;
+  IdMap<Facts::Place>& places_;
   std::optional<std::uint64_t> height_;
   std::function<Result<>(std::uint64_t, const std::vector<Bytes>&)> on_bundle_;
   ledger::LogRules rules_;
   LogAtHeight out_;
   crypto::Frontier tree_;
-  std::unique_ptr<ledger::Storage> at_height_ = ledger::make_memory_storage();
+  LogState state_{places_, log_, out_.entries};
 };
 
 /// A retraction may stand in another log than what it withdraws. Within one log, the log's own
@@ -149,11 +192,9 @@ Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::
   for (LogInput& log : logs) {
     if (!out.logs.empty() && out.logs.back().key == log.key)
       return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", log.key.name));
-    out.logs.push_back(LOAM_TRY(Walk(std::move(log), net, threads).run(on_progress)));
+    out.logs.push_back(
+        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out.places).run(on_progress)));
   }
-  for (std::size_t i = 0; i < out.logs.size(); ++i)
-    for (std::size_t k = 0; k < out.logs[i].entries.size(); ++k)
-      out.places.emplace(out.logs[i].entries[k].id, Facts::Place{i, k});
   apply_retractions_across(out);
   count_votes(out);
   return out;

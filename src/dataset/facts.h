@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ledger/log_source.h"
@@ -45,13 +47,24 @@ struct VoteFact {
   ledger::Vote vote = ledger::Vote::kNone;
 };
 
+/// By id, in no order. An id is as good as random already.
+struct IdHash {
+  std::size_t operator()(const ledger::RecordId& id) const noexcept {
+    std::size_t out = 0;
+    std::memcpy(&out, id.digest.data(), sizeof out);
+    return out;
+  }
+};
+template <class T>
+using IdMap = std::unordered_map<ledger::RecordId, T, IdHash>;
+
 /// Immutable once made.
 struct Facts {
   std::vector<LogAtHeight> logs;  // by their origins
   struct Place {
     std::size_t log = 0, entry = 0;
   };
-  std::map<ledger::RecordId, Place> places;
+  IdMap<Place> places;
   /// The newest vote of each author on a record, by voter; withdrawn votes are not there.
   std::map<ledger::RecordId, std::vector<VoteFact>> votes;
 

@@ -28,6 +28,27 @@ struct FileInfo {
   crypto::Digest sha256{};
 };
 
+/// Reads a file from its start, piece by piece. Not thread-safe.
+class FileReader {
+ public:
+  explicit FileReader(const env::Path& path);
+  /// The next `bytes` bytes, fewer at the end; until the next call.
+  std::string_view next(std::size_t bytes);
+  /// The next whole lines: `bytes` bytes at most, but one line at least. At the end what is left.
+  std::string_view next_lines(std::size_t bytes);
+  /// Why it ended, if not because all was read. @error as reading files.
+  Result<> state() const;
+
+ private:
+  std::string_view peek(std::size_t bytes);
+
+  env::Path path_;
+  Result<env::Fd> file_;
+  Bytes buffer_;
+  std::uint64_t offset_ = 0;         // in the file, of what was not read yet
+  std::size_t begin_ = 0, end_ = 0;  // in the buffer, of what was read and not asked for
+};
+
 /// Writes a new file piece by piece, and knows its hash. Not thread-safe.
 class FileWriter {
  public:

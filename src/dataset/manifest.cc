@@ -1,10 +1,13 @@
 #include "dataset/manifest.h"
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <set>
 
 #include "base/format.h"
 #include "codec/json.h"
+#include "codec/json_items.h"
 
 namespace loam::dataset {
 namespace {
@@ -71,14 +74,16 @@ Summary summarise(const std::vector<Row>& rows, const std::vector<Dropped>& drop
   out.dropped = dropped.size();
   out.used = used_records(rows).size();
   std::set<crypto::PublicKey> authors;
+  std::map<crypto::Digest, std::uint64_t> models;
   for (const Row& row : rows) {
     authors.insert(row.header.author);
     ++out.splits[std::string(split_name(row.split))];
     ++out.licences[row.header.licence];
     ++out.languages[row.conversation.language];
     ++out.origins[std::string(ledger::origin_name(row.answer().origin))];
-    for (const crypto::Digest& model : row.header.models) ++out.models[crypto::digest_hex(model)];
+    for (const crypto::Digest& model : row.header.models) ++models[model];
   }
+  for (const auto& [model, count] : models) out.models[crypto::digest_hex(model)] = count;
   for (const Dropped& one : dropped) ++out.reasons[std::string(reason_name(one.reason))];
   out.authors = authors.size();
   return out;
@@ -154,13 +159,16 @@ Result<Manifest> parse_manifest(std::string_view text) {
 }
 
 std::vector<ledger::RecordId> used_records(const std::vector<Row>& rows) {
-  std::set<ledger::RecordId> out;
+  std::vector<ledger::RecordId> out, others;
   for (const Row& row : rows) {
-    out.insert(row.id);
-    if (row.original) out.insert(*row.original);
-    out.insert(row.rating.votes.begin(), row.rating.votes.end());
+    if (row.original) others.push_back(*row.original);
+    others.insert(others.end(), row.rating.votes.begin(), row.rating.votes.end());
   }
-  return {out.begin(), out.end()};
+  std::ranges::sort(others);
+  out.reserve(rows.size() + others.size());
+  std::ranges::merge(std::views::transform(rows, &Row::id), others, std::back_inserter(out));
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
 }
 
 crypto::Digest Roots::dataset() const {
@@ -211,23 +219,42 @@ Result<Dropped> parse_dropped_line(std::string_view line) {
 }
 
 std::string body_line(const UsedBody& body) {
-  return codec::to_json(codec::Object{{"id", ledger::to_text(body.id)},
-                                      {"row", body.is_row},
-                                      {"salt", to_base64(body.body.salt)},
-                                      {"body", to_base64(body.body.body)}}) +
-         "\n";
+  std::string out;
+  codec::JsonObject(out)
+      .text("id", ledger::to_text(body.id))
+      .boolean("row", body.is_row)
+      .text("salt", to_base64(body.body.salt))
+      .text("body", to_base64(body.body.body))
+      .end();
+  return out + "\n";
 }
 
 Result<UsedBody> parse_body_line(std::string_view line) {
-  const auto value = LOAM_TRY(parse_line(kBodiesFile, line));
-  const codec::Value* is_row = value.find("row");
-  const std::string* salt = text_at(value, "salt");
-  const std::string* body = text_at(value, "body");
-  if (is_row == nullptr || is_row->as_bool() == nullptr || salt == nullptr || body == nullptr)
-    return corrupt(kBodiesFile, "a line without row, salt or body");
-  UsedBody out{LOAM_TRY(id_of(kBodiesFile, value)), *is_row->as_bool(), {}};
-  const auto salt_bytes = from_base64(*salt);
-  auto body_bytes = from_base64(*body);
+  // By hand: it is all of the texts, and no other spelling is written.
+  bool good = true;
+  const auto take = [&](std::string_view text) {
+    const bool there = line.starts_with(text);
+    if (there) line.remove_prefix(text.size());
+    return there;
+  };
+  const auto take_text = [&](std::string_view before) {
+    good = good && take(before);
+    const std::string_view out = line.substr(0, line.find('"'));
+    line.remove_prefix(out.size());
+    return out;
+  };
+  const std::string_view id = take_text("{\"id\":\"");
+  good = good && take("\",\"row\":");
+  const bool is_row = take("true");
+  good = good && (is_row || take("false"));
+  const std::string_view salt = take_text(",\"salt\":\"");
+  const std::string_view body = take_text("\",\"body\":\"");
+  if (!good || line != "\"}") return corrupt(kBodiesFile, "a line without id, row, salt or body");
+  const auto parsed_id = ledger::parse_record_id(id);
+  if (!parsed_id) return corrupt(kBodiesFile, parsed_id.error().message);
+  UsedBody out{*parsed_id, is_row, {}};
+  const auto salt_bytes = from_base64(salt);
+  auto body_bytes = from_base64(body);
   if (!salt_bytes || salt_bytes->size() != out.body.salt.size() || !body_bytes)
     return corrupt(kBodiesFile, "salt or body is not base64");
   std::ranges::copy(*salt_bytes, out.body.salt.begin());

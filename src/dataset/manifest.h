@@ -47,7 +47,8 @@ std::string manifest_text(const Manifest& manifest, const Summary& summary,
 /// @error Corrupt  another shape. @error Unsupported  another pipeline.
 Result<Manifest> parse_manifest(std::string_view text);
 
-/// Ids of all records that a data set was made of, sorted: rows, originals of edits, votes.
+/// Ids of all records that a data set was made of, sorted: rows (which must be), originals of
+/// edits, votes.
 std::vector<ledger::RecordId> used_records(const std::vector<Row>& rows);
 
 /// A data set by one hash.

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/body.h"
+#include "dataset/words.h"
 #include "ledger/record.h"
 
 namespace loam::dataset {
@@ -28,7 +28,7 @@ struct HeaderFacts {
 /// What it may ask of the body.
 struct BodyFacts {
   const ledger::Conversation* conversation = nullptr;
-  const std::vector<std::u32string>* words = nullptr;  // of all messages
+  const Words* words = nullptr;  // of all messages
 };
 
 enum class Answer : std::uint8_t { kNo, kYes, kNeedsBody };

@@ -52,7 +52,7 @@ class Term {
   std::string text_ = {};
   bool is_prefix_ = false;
   std::optional<crypto::Digest> digest_ = {};
-  std::vector<std::u32string> words_ = {};
+  Words words_ = {};
 };
 
 }  // namespace loam::dataset

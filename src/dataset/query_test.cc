@@ -12,7 +12,7 @@ namespace {
 struct Sample {
   ledger::Header header;
   ledger::Conversation conversation;
-  std::vector<std::u32string> words;
+  Words words;
   std::int64_t rating = 1;
 
   Sample() {

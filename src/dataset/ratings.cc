@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "base/format.h"
@@ -19,7 +20,7 @@ constexpr std::int64_t kNetworkAuthorCap = 10;  // R8
 
 int sign_of(std::int64_t number) { return number > 0 ? 1 : number < 0 ? -1 : 0; }
 
-void label_by_agreement(std::map<ledger::RecordId, Rating>& ratings,
+void label_by_agreement(IdMap<Rating>& ratings,
                         const std::vector<std::pair<ledger::RecordId, VoteFact>>& counted) {
   std::map<crypto::PublicKey, std::uint32_t> voters;
   std::map<ledger::RecordId, std::uint32_t> items;
@@ -57,8 +58,8 @@ std::optional<std::int64_t> author_cap(Profile profile) {
   return kNetworkAuthorCap;
 }
 
-std::map<ledger::RecordId, Rating> rate(const Facts& facts, Profile profile) {
-  std::map<ledger::RecordId, Rating> out;
+IdMap<Rating> rate(const Facts& facts, Profile profile) {
+  IdMap<Rating> out;
   std::vector<std::pair<ledger::RecordId, VoteFact>> counted;
   for (const auto& [id, votes] : facts.votes) {
     const Entry* target = facts.find(id);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "dataset/facts.h"
@@ -30,6 +29,6 @@ struct Rating {
 };
 
 /// Pure. Records without a vote that counts are not in it.
-std::map<ledger::RecordId, Rating> rate(const Facts& facts, Profile profile);
+IdMap<Rating> rate(const Facts& facts, Profile profile);
 
 }  // namespace loam::dataset

@@ -13,8 +13,6 @@
 namespace loam::dataset {
 namespace {
 
-using Words = std::vector<std::u32string>;
-
 constexpr std::size_t kWordsMin = 50;
 
 /// Thresholds in hundredths.
@@ -53,60 +51,69 @@ std::vector<std::string_view> paragraphs_of(std::string_view text) {
   return out;
 }
 
-/// Counts n-grams by their words. Hash tables would iterate in another order elsewhere; nothing
-/// here depends on it, but a map leaves no doubt.
+/// The n-grams of a text for a growing n. Equal ones have equal numbers.
 class Grams {
  public:
-  explicit Grams(const Words& words) : words_(words) {
+  /// n = 1.
+  explicit Grams(const Words& words) : words_(words), word_numbers_(words.size()) {
     std::map<std::u32string_view, std::uint32_t> numbers;
-    for (const std::u32string& word : words) {
-      const auto next = static_cast<std::uint32_t>(numbers.size());
-      ids_.push_back(numbers.emplace(word, next).first->second);
-      signs_ += word.size();
-    }
+    for (std::size_t at = 0; at < words.size(); ++at)
+      word_numbers_[at] =
+          numbers.emplace(words[at], static_cast<std::uint32_t>(numbers.size())).first->second;
+    numbers_ = word_numbers_;
   }
-  std::size_t signs() const { return signs_; }
+
+  std::size_t n() const { return n_; }
+
+  /// n + 1. Whether an n-gram occurs twice; if not, none does that is longer.
+  bool grow() {
+    ++n_;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> sorted;  // what it is made of, and where
+    for (std::uint32_t at = 0; at + n_ <= words_.size(); ++at)
+      sorted.emplace_back(std::uint64_t{numbers_[at]} << 32 | word_numbers_[at + n_ - 1], at);
+    std::ranges::sort(sorted);
+    std::uint32_t distinct = 0;
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      if (i > 0 && sorted[i].first != sorted[i - 1].first) ++distinct;
+      numbers_[sorted[i].second] = distinct;
+    }
+    numbers_.resize(sorted.size());
+    return distinct + 1 < sorted.size();
+  }
 
   /// Signs that the most frequent n-gram takes, if it occurs more than once.
-  std::size_t top(std::size_t n) const {
-    std::map<std::vector<std::uint32_t>, std::size_t> counts;
+  std::size_t top() const {
+    std::vector<std::size_t> counts(numbers_.size());
     std::size_t out = 0;
-    for (std::size_t at = 0; at + n <= ids_.size(); ++at) {
-      const std::size_t count = ++counts[gram(at, n)];
-      if (count > 1) out = std::max(out, count * length(at, n));
-    }
+    for (std::uint32_t at = 0; at < numbers_.size(); ++at)
+      if (const std::size_t count = ++counts[numbers_[at]]; count > 1)
+        out = std::max(out, count * length(at));
     return out;
   }
 
   /// Signs in n-grams that occurred before; none is counted twice.
-  std::size_t duplicate(std::size_t n) const {
-    std::set<std::vector<std::uint32_t>> seen;
+  std::size_t duplicate() const {
+    std::vector<bool> seen(numbers_.size());
     std::size_t out = 0;
-    for (std::size_t at = 0; at + n <= ids_.size();) {
-      if (seen.insert(gram(at, n)).second) {
+    for (std::size_t at = 0; at < numbers_.size();) {
+      if (!seen[numbers_[at]]) {
+        seen[numbers_[at]] = true;
         ++at;
       } else {
-        out += length(at, n);
-        at += n;
+        out += length(at);
+        at += n_;
       }
     }
     return out;
   }
 
  private:
-  std::vector<std::uint32_t> gram(std::size_t at, std::size_t n) const {
-    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(at);
-    return {first, first + static_cast<std::ptrdiff_t>(n)};
-  }
-  std::size_t length(std::size_t at, std::size_t n) const {
-    std::size_t out = 0;
-    for (std::size_t i = at; i < at + n; ++i) out += words_[i].size();
-    return out;
-  }
+  /// Without the spaces.
+  std::size_t length(std::size_t at) const { return words_.run(at, n_).size() - n_; }
 
   const Words& words_;
-  std::vector<std::uint32_t> ids_;
-  std::size_t signs_ = 0;
+  std::vector<std::uint32_t> word_numbers_, numbers_;
+  std::size_t n_ = 1;
 };
 
 }  // namespace
@@ -116,12 +123,16 @@ std::optional<std::string> repetition_of(std::string_view text) {
   if (words.size() < kWordsMin) return std::nullopt;
   if (repeats_parts(split(text, '\n'))) return "lines";
   if (repeats_parts(paragraphs_of(text))) return "paragraphs";
-  const Grams grams(words);
-  for (std::size_t i = 0; i < kTop.size(); ++i)
-    if (exceeds(grams.top(i + 2), grams.signs(), kTop[i])) return format("top-{}-gram", i + 2);
-  for (std::size_t i = 0; i < kDuplicate.size(); ++i)
-    if (exceeds(grams.duplicate(i + 5), grams.signs(), kDuplicate[i]))
-      return format("duplicate-{}-gram", i + 5);
+  const std::size_t signs = words.signs().size() - words.size();
+  Grams grams(words);
+  for (const std::size_t most : kTop) {
+    if (!grams.grow()) return std::nullopt;
+    if (exceeds(grams.top(), signs, most)) return format("top-{}-gram", grams.n());
+  }
+  for (const std::size_t most : kDuplicate) {
+    if (!grams.grow()) return std::nullopt;
+    if (exceeds(grams.duplicate(), signs, most)) return format("duplicate-{}-gram", grams.n());
+  }
   return std::nullopt;
 }
 

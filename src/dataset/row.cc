@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "codec/cbor.h"
+#include "codec/cbor_items.h"
 #include "dataset/words.h"
 
 namespace loam::dataset {
@@ -14,12 +14,29 @@ constexpr std::string_view kSeedDomain = "loam.split.v1";
 constexpr std::array<std::string_view, 3> kSplits = {"train", "eval", "gate"};
 constexpr std::uint64_t kEvalBelow = 5, kGateBelow = 10;  // of 100; R7
 
-Bytes to_bytes(const crypto::Digest& digest) { return {digest.begin(), digest.end()}; }
+constexpr std::uint64_t kFalse = 20, kTrue = 21;  // RFC 8949 section 3.3
 
-codec::Array scopes_of(const ledger::Scope& scope) {
-  codec::Array out;
-  if (scope.train) out.emplace_back("train");
-  if (scope.eval) out.emplace_back("eval");
+using codec::CborWriter;
+
+void put_messages(CborWriter& out, const std::vector<ledger::Message>& messages) {
+  out.array(messages.size());
+  for (const ledger::Message& message : messages) {
+    out.map(3);
+    out.text("role").text(message.role);
+    out.text("origin").text(ledger::origin_name(message.origin));
+    out.text("content").text(message.content);
+  }
+}
+
+void put_scopes(CborWriter& out, const ledger::Scope& scope) {
+  out.array((scope.train ? 1U : 0U) + (scope.eval ? 1U : 0U));
+  if (scope.train) out.text("train");
+  if (scope.eval) out.text("eval");
+}
+
+std::size_t bytes_of(const ledger::Conversation& conversation) {
+  std::size_t out = 0;
+  for (const ledger::Message& message : conversation.messages) out += message.content.size();
   return out;
 }
 
@@ -33,37 +50,35 @@ int synthetic_depth(const Row& row) {
 }
 
 Bytes encode_row(const Row& row) {
-  codec::Array messages, models, votes;
-  for (const ledger::Message& message : row.conversation.messages)
-    messages.push_back(codec::Object{{"role", message.role},
-                                     {"content", message.content},
-                                     {"origin", ledger::origin_name(message.origin)}});
-  for (const crypto::Digest& model : row.header.models) models.emplace_back(to_bytes(model));
-  for (const ledger::RecordId& vote : row.rating.votes) votes.emplace_back(to_bytes(vote.digest));
-  codec::Object out{{"id", to_bytes(row.id.digest)},
-                    {"kind", ledger::kind_name(row.header.kind)},
-                    {"log", to_bytes(row.header.log_key_hash)},
-                    {"author", Bytes(row.header.author.begin(), row.header.author.end())},
-                    {"time", row.header.time_s},
-                    {"licence", row.header.licence},
-                    {"scope", scopes_of(row.header.scope)},
-                    {"models", std::move(models)},
-                    {"model", row.conversation.model_name},
-                    {"lang", row.conversation.language},
-                    {"masked", std::int64_t{row.conversation.masked}},
-                    {"messages", std::move(messages)},
-                    {"up", row.rating.up},
-                    {"down", row.rating.down},
-                    {"label", std::int64_t{row.rating.label}},
-                    {"gold", row.rating.gold},
-                    {"votes", std::move(votes)},
-                    {"depth", std::int64_t{synthetic_depth(row)}},
-                    {"split", split_name(row.split)}};
+  CborWriter out;
+  out.out().reserve(bytes_of(row.conversation) + row.rejected.size() + 1024);
+  out.map(row.original ? 21 : 19);  // keys in the order of CBOR: by length, then by bytes
+  out.text("id").bytes(row.id.digest);
+  out.text("up").integer(row.rating.up);
+  out.text("log").bytes(row.header.log_key_hash);
+  out.text("down").integer(row.rating.down);
+  out.text("gold").head(codec::CborMajor::kSimple, row.rating.gold ? kTrue : kFalse);
+  out.text("kind").text(ledger::kind_name(row.header.kind));
+  out.text("lang").text(row.conversation.language);
+  out.text("time").integer(row.header.time_s);
+  out.text("depth").integer(synthetic_depth(row));
+  out.text("label").integer(row.rating.label);
+  out.text("model").text(row.conversation.model_name);
+  put_scopes(out.text("scope"), row.header.scope);
+  out.text("split").text(split_name(row.split));
+  out.text("votes").array(row.rating.votes.size());
+  for (const ledger::RecordId& vote : row.rating.votes) out.bytes(vote.digest);
+  out.text("author").bytes(row.header.author);
+  out.text("masked").integer(row.conversation.masked);
+  out.text("models").array(row.header.models.size());
+  for (const crypto::Digest& model : row.header.models) out.bytes(model);
+  out.text("licence").text(row.header.licence);
+  put_messages(out.text("messages"), row.conversation.messages);
   if (row.original) {
-    out.emplace_back("original", to_bytes(row.original->digest));
-    out.emplace_back("rejected", row.rejected);
+    out.text("original").bytes(row.original->digest);
+    out.text("rejected").text(row.rejected);
   }
-  return codec::to_cbor(codec::Value(std::move(out)));
+  return out.take();
 }
 
 crypto::Digest split_key(const ledger::Header& header, const ledger::Conversation& conversation,
@@ -71,16 +86,9 @@ crypto::Digest split_key(const ledger::Header& header, const ledger::Conversatio
   if (profile == Profile::kNetwork) return crypto::sha256(header.author);
   const auto& messages = conversation.messages;
   const auto question = std::ranges::find(messages, "user", &ledger::Message::role);
-  crypto::Sha256 hash;
-  for (const std::u32string& word :
-       words_of(question == messages.end() ? messages.front().content : question->content)) {
-    Bytes signs;
-    for (const char32_t sign : word + U" ")
-      for (int shift = 0; shift < 32; shift += 8)
-        signs.push_back(static_cast<std::uint8_t>(sign >> shift));
-    hash.update(signs);
-  }
-  return hash.finish();
+  const Words words =
+      words_of(question == messages.end() ? messages.front().content : question->content);
+  return crypto::sha256(bytes_of(words.signs()));
 }
 
 Split split_of(const crypto::Digest& seed, const crypto::Digest& key) {

@@ -57,13 +57,6 @@ crypto::Digest content_of(const ledger::Conversation& conversation) {
   return hash.finish();
 }
 
-std::vector<std::u32string> all_words(const ledger::Conversation& conversation) {
-  std::vector<std::u32string> out;
-  for (const ledger::Message& message : conversation.messages)
-    std::ranges::move(words_of(message.content), std::back_inserter(out));
-  return out;
-}
-
 /// Whether a body is what its header commits to, and its text.
 Result<ledger::Conversation> open_body(const Entry& entry, const ledger::SaltedBody& body) {
   if (!entry.header.body_commitment || ledger::commitment(body) != *entry.header.body_commitment)
@@ -152,7 +145,7 @@ class Selector {
   /// Everything that is decided by one text alone.
   void judge(Candidate& candidate) const {
     if (candidate.dropped) return;
-    const auto words = all_words(candidate.conversation);
+    const Words words = words_of(candidate.conversation);
     const BodyFacts body{&candidate.conversation, &words};
     const HeaderFacts header{&candidate.entry->header, candidate.rating.up - candidate.rating.down,
                              candidate.rating.up + candidate.rating.down};
@@ -291,7 +284,7 @@ class Selector {
   std::size_t threads_;
   const OnProgress& on_progress_;
   std::vector<Candidate> candidates_;  // by id
-  std::map<ledger::RecordId, Original> originals_;
+  IdMap<Original> originals_;
   Selection out_;
 };
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
+#include <span>
 
 #include "base/format.h"
 #include "base/parse.h"
@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kFaultsMax = 100;
 constexpr std::uint64_t kManifestBytesMax = std::uint64_t{4} << 20;
-/// Files of a data set are read whole; what is larger does not fit the rows' memory either.
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 30;
+/// Of a file's lines that are read together.
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
 /// A body of the folder, opened.
 struct Opened {
@@ -90,100 +90,135 @@ class Verifier {
     return {};
   }
 
-  /// The lines of a file, and what the manifest says of it if nobody changed it.
-  Result<std::vector<std::string_view>> lines_of(std::string_view name, std::string& text,
-                                                 FileInfo& info) {
-    text = LOAM_TRY(env::read_file(folder_ / name, kFileBytesMax));
-    std::vector<std::string_view> lines = split(text, '\n');
-    if (!lines.back().empty()) fault(format("{}: its last line is cut", name));
-    lines.pop_back();
-    info = {std::string(name), text.size(), lines.size(), crypto::sha256(as_bytes(text))};
-    return lines;
+  /// Gives all lines of a file, some at a time, and the number of the first of them.
+  /// @return what the manifest says of the file if nobody changed it.
+  Result<FileInfo> read_lines(
+      std::string_view name,
+      const std::function<void(std::span<const std::string_view>, std::uint64_t)>& on_lines) {
+    FileReader file(folder_ / name);
+    FileInfo out{std::string(name)};
+    crypto::Sha256 hash;
+    for (;;) {
+      const std::string_view text = file.next_lines(kPieceBytes);
+      if (text.empty()) break;
+      hash.update(as_bytes(text));
+      std::vector<std::string_view> lines = split(text, '\n');
+      if (!lines.back().empty()) fault(format("{}: its last line is cut", name));
+      lines.pop_back();
+      on_lines(lines, out.lines + 1);
+      out.bytes += text.size();
+      out.lines += lines.size();
+    }
+    LOAM_TRY(file.state());
+    out.sha256 = hash.finish();
+    return out;
   }
 
   Result<> read_dropped() {
-    std::string text;
-    const auto lines = LOAM_TRY(lines_of(kDroppedFile, text, dropped_file_));
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      auto dropped = parse_dropped_line(lines[i]);
-      if (!dropped)
-        fault(format("{}, line {}: {}", kDroppedFile, i + 1, dropped.error().message));
-      else if (!dropped_.empty() && !(dropped_.back().id < dropped->id))
-        fault(format("{}, line {}: records are not in order", kDroppedFile, i + 1));
-      if (dropped) dropped_.push_back(*std::move(dropped));
-    }
+    const auto read = [&](std::span<const std::string_view> lines, std::uint64_t number) {
+      for (const std::string_view line : lines) {
+        auto dropped = parse_dropped_line(line);
+        if (!dropped)
+          fault(format("{}, line {}: {}", kDroppedFile, number, dropped.error().message));
+        else if (!dropped_.empty() && !(dropped_.back().id < dropped->id))
+          fault(format("{}, line {}: records are not in order", kDroppedFile, number));
+        if (dropped) dropped_.push_back(*std::move(dropped));
+        ++number;
+      }
+    };
+    dropped_file_ = LOAM_TRY(read_lines(kDroppedFile, read));
     return {};
   }
 
   Result<> read_bodies() {
-    std::string text;
-    const auto lines = LOAM_TRY(lines_of(kBodiesFile, text, bodies_file_));
-    std::vector<Result<Opened>> opened(lines.size(), fail(ErrorCode::kInternal, ""));
-    std::vector<ledger::RecordId> ids(lines.size());
-    in_parallel(lines.size(), options_.threads,
-                [&](std::size_t i) { opened[i] = open_line(lines[i], ids[i]); });
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (!opened[i])
-        fault(format("{}, line {}: {}", kBodiesFile, i + 1, opened[i].error().message));
-      else if (!opened_.empty() && !(opened_.rbegin()->first < ids[i]))
-        fault(format("{}, line {}: records are not in order", kBodiesFile, i + 1));
-      if (opened[i]) opened_.emplace(ids[i], *std::move(opened[i]));
-    }
+    opened_.reserve(out_.records);
+    opened_at_.reserve(out_.records);
+    const auto read = [&](std::span<const std::string_view> lines, std::uint64_t number) {
+      std::vector<Result<Opened>> opened(lines.size(), fail(ErrorCode::kInternal, ""));
+      in_parallel(lines.size(), options_.threads,
+                  [&](std::size_t i) { opened[i] = open_line(lines[i]); });
+      for (Result<Opened>& one : opened) {
+        if (!one)
+          fault(format("{}, line {}: {}", kBodiesFile, number, one.error().message));
+        else if (!opened_.empty() && !(opened_.back().entry->id < one->entry->id))
+          fault(format("{}, line {}: records are not in order", kBodiesFile, number));
+        else
+          add_opened(*std::move(one));
+        ++number;
+      }
+    };
+    bodies_file_ = LOAM_TRY(read_lines(kBodiesFile, read));
     return {};
   }
 
+  void add_opened(Opened opened) {
+    opened_at_.emplace(opened.entry->id, opened_.size());
+    opened_.push_back(std::move(opened));
+  }
+
   /// A body that may be used, and is what its record commits to.
-  Result<Opened> open_line(std::string_view line, ledger::RecordId& id) const {
+  Result<Opened> open_line(std::string_view line) const {
     const UsedBody used = LOAM_TRY(parse_body_line(line));
-    id = used.id;
-    const Entry* entry = facts_.find(id);
-    const std::string name = to_text(id);
-    if (entry == nullptr)
-      return fail(ErrorCode::kCorrupt, format("record {} is in no log up to its height", name));
+    const auto refuse = [&](std::string_view why) {
+      return fail(ErrorCode::kCorrupt, format("record {}{}", to_text(used.id), why));
+    };
+    const Entry* entry = facts_.find(used.id);
+    if (entry == nullptr) return refuse(" is in no log up to its height");
     if (const auto reason = ruled_out(facts_, *entry))
-      return fail(ErrorCode::kCorrupt,
-                  format("record {} must not be used: {}", name, reason_name(*reason)));
+      return refuse(format(" must not be used: {}", reason_name(*reason)));
     if (!entry->header.body_commitment ||
         ledger::commitment(used.body) != *entry->header.body_commitment)
-      return fail(ErrorCode::kCorrupt,
-                  format("record {}: body or salt is not what was signed", name));
+      return refuse(": body or salt is not what was signed");
     auto conversation = ledger::parse_conversation(used.body.body);
-    if (!conversation)
-      return fail(ErrorCode::kCorrupt, format("record {}: {}", name, conversation.error().message));
+    if (!conversation) return refuse(format(": {}", conversation.error().message));
     return Opened{entry, used.is_row, *std::move(conversation)};
   }
 
   void make_rows() {
-    std::set<ledger::RecordId> originals;
-    for (const auto& [id, opened] : opened_) {
+    selection_.rows.reserve(opened_.size());
+    std::set<ledger::RecordId> edited, originals;
+    for (const Opened& opened : opened_)
+      if (opened.is_row && opened.entry->header.kind == ledger::Kind::kEdit)
+        edited.insert(opened.entry->header.refs.front());
+    for (Opened& opened : opened_) {
       if (!opened.is_row) continue;
-      check_row(id, opened);
+      const Entry& entry = *opened.entry;
+      check_row(opened);
       if (!has_answer(opened.conversation)) continue;
-      const ledger::Conversation* original = nullptr;
-      if (opened.entry->header.kind == ledger::Kind::kEdit) {
-        const auto found = opened_.find(opened.entry->header.refs.front());
-        if (found != opened_.end()) original = &found->second.conversation;
-      }
-      Row row = make_row(*opened.entry, opened.conversation, rating_of(id), original);
+      const Opened* original = entry.header.kind == ledger::Kind::kEdit
+                                   ? find_opened(entry.header.refs.front())
+                                   : nullptr;
+      // A text that another row improves is still needed here.
+      Row row = make_row(
+          entry, edited.contains(entry.id) ? opened.conversation : std::move(opened.conversation),
+          rating_of(entry.id), original == nullptr ? nullptr : &original->conversation);
       row.split =
           split_of(manifest_.split_seed, split_key(row.header, row.conversation, recipe_.profile));
       if (!(row.split == Split::kTrain ? row.header.scope.train : row.header.scope.eval))
-        fault(format("row {}: its consent is not for {}", to_text(id), split_name(row.split)));
+        fault(format("row {}: its consent is not for {}", to_text(row.id), split_name(row.split)));
       if (row.original) originals.insert(*row.original);
       selection_.rows.push_back(std::move(row));
     }
-    for (const auto& [id, opened] : opened_)
-      if (!opened.is_row && !originals.contains(id))
-        fault(format("{}: the text of record {} is in no row", kBodiesFile, to_text(id)));
+    for (const Opened& opened : opened_)
+      if (!opened.is_row && !originals.contains(opened.entry->id))
+        fault(format("{}: the text of record {} is in no row", kBodiesFile,
+                     to_text(opened.entry->id)));
     out_.rows = selection_.rows.size();
   }
 
-  Rating rating_of(const ledger::RecordId& id) const {
-    const auto found = ratings_.find(id);
-    return found == ratings_.end() ? Rating{} : found->second;
+  const Opened* find_opened(const ledger::RecordId& id) const {
+    const auto found = opened_at_.find(id);
+    return found == opened_at_.end() ? nullptr : &opened_[found->second];
   }
 
-  void check_row(const ledger::RecordId& id, const Opened& opened) {
+  const Rating& rating_of(const ledger::RecordId& id) const {
+    static const Rating kNone;
+    const auto found = ratings_.find(id);
+    return found == ratings_.end() ? kNone : found->second;
+  }
+
+  void check_row(const Opened& opened) {
+    const ledger::RecordId& id = opened.entry->id;
     if (!matches(opened, rating_of(id)))
       fault(format("row {}: the query does not match it", to_text(id)));
     if (!has_answer(opened.conversation))
@@ -195,21 +230,19 @@ class Verifier {
                              rating.up + rating.down};
     const Answer by_header = recipe_.query.matches(header, nullptr);
     if (by_header != Answer::kNeedsBody) return by_header == Answer::kYes;
-    std::vector<std::u32string> words;
-    for (const ledger::Message& message : opened.conversation.messages)
-      std::ranges::move(words_of(message.content), std::back_inserter(words));
+    const Words words = words_of(opened.conversation);
     const BodyFacts body{&opened.conversation, &words};
     return recipe_.query.matches(header, &body) == Answer::kYes;
   }
 
   /// Every record that the query may match is a row or was dropped, and never both.
   void check_complete() {
-    std::map<ledger::RecordId, const Dropped*> dropped;
+    IdMap<const Dropped*> dropped;
     for (const Dropped& one : dropped_) dropped.emplace(one.id, &one);
     for (const LogAtHeight& log : facts_.logs)
       for (const Entry& entry : log.entries) {
-        const auto opened = opened_.find(entry.id);
-        const bool is_row = opened != opened_.end() && opened->second.is_row;
+        const Opened* opened = find_opened(entry.id);
+        const bool is_row = opened != nullptr && opened->is_row;
         const auto found = dropped.find(entry.id);
         const bool is_dropped = found != dropped.end();
         const bool wanted = is_candidate(entry, recipe_, rating_of(entry.id));
@@ -220,10 +253,10 @@ class Verifier {
                        to_text(entry.id)));
         else if (is_dropped)
           check_dropped(entry, *found->second, wanted);
-        if (is_dropped) dropped.erase(found);
       }
-    for (const auto& [id, one] : dropped)
-      fault(format("{}: record {} is in no log up to its height", kDroppedFile, to_text(id)));
+    for (const Dropped& one : dropped_)
+      if (facts_.find(one.id) == nullptr)
+        fault(format("{}: record {} is in no log up to its height", kDroppedFile, to_text(one.id)));
     out_.dropped = dropped_.size();
   }
 
@@ -266,20 +299,18 @@ class Verifier {
 
   /// What the view's file should be; `equal`: whether it is.
   Result<FileInfo> compare_view(View view, bool& equal) const {
-    const auto file = env::read_file(folder_ / view_file(view), kFileBytesMax);
-    equal = file.has_value();
-    std::string_view rest = file ? std::string_view(*file) : std::string_view();
     FileInfo out{view_file(view)};
+    FileReader file(folder_ / out.name);
     crypto::Sha256 hash;
+    equal = true;
     LOAM_TRY(write_view(view, selection_.rows, [&](std::string_view line) -> Result<> {
-      equal = equal && rest.starts_with(line);
-      rest.remove_prefix(std::min(line.size(), rest.size()));
+      equal = equal && file.next(line.size()) == line;
       hash.update(as_bytes(line));
       out.bytes += line.size();
       ++out.lines;
       return {};
     }));
-    equal = equal && rest.empty();
+    equal = equal && file.next(1).empty() && file.state();
     out.sha256 = hash.finish();
     return out;
   }
@@ -332,9 +363,10 @@ class Verifier {
   Recipe recipe_;
   std::vector<std::unique_ptr<ledger::LogSource>> copies_;
   Facts facts_;
-  std::map<ledger::RecordId, Rating> ratings_;
+  IdMap<Rating> ratings_;
   std::vector<Dropped> dropped_;
-  std::map<ledger::RecordId, Opened> opened_;
+  std::vector<Opened> opened_;  // by id
+  IdMap<std::size_t> opened_at_;
   Selection selection_;
   Verification out_;
 };

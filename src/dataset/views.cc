@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "codec/json.h"
+#include "codec/json_items.h"
 
 namespace loam::dataset {
 namespace {
@@ -12,30 +12,40 @@ namespace {
 constexpr std::array<std::string_view, 4> kNames = {"sft", "kto", "dpo", "text"};
 constexpr const char* kMessages = R"(STRUCT("role" VARCHAR, "content" VARCHAR)[])";
 
-codec::Object message(std::string_view role, std::string_view content) {
-  return {{"role", role}, {"content", content}};
+using codec::JsonObject;
+
+/// `{"role","content"}` of each.
+void put_messages(std::string& out, std::span<const ledger::Message> messages) {
+  out += '[';
+  for (const ledger::Message& message : messages) {
+    if (out.back() != '[') out += ',';
+    JsonObject(out).text("role", message.role).text("content", message.content).end();
+  }
+  out += ']';
 }
 
-/// Without the last `leave_out` messages.
-codec::Array messages_of(const Row& row, std::size_t leave_out) {
-  codec::Array out;
-  const auto& messages = row.conversation.messages;
-  for (std::size_t i = 0; i + leave_out < messages.size(); ++i)
-    out.emplace_back(message(messages[i].role, messages[i].content));
-  return out;
+void put_answer(std::string& out, std::string_view content) {
+  out += '[';
+  JsonObject(out).text("role", "assistant").text("content", content).end();
+  out += ']';
 }
 
-codec::Object common_members(const Row& row) {
-  return {{"id", ledger::to_text(row.id)},
-          {"split", split_name(row.split)},
-          {"model", row.conversation.model_name},
-          {"lang", row.conversation.language},
-          {"licence", row.header.licence},
-          {"author", to_hex(row.header.author)},
-          {"origin", ledger::origin_name(row.answer().origin)},
-          {"rating", row.rating.up - row.rating.down},
-          {"depth", std::int64_t{synthetic_depth(row)}},
-          {"time", row.header.time_s}};
+void put_prompt(std::string& out, const Row& row) {
+  const std::span messages(row.conversation.messages);
+  put_messages(out, messages.first(messages.size() - 1));
+}
+
+void put_common_members(JsonObject& line, const Row& row) {
+  line.text("id", ledger::to_text(row.id))
+      .text("split", split_name(row.split))
+      .text("model", row.conversation.model_name)
+      .text("lang", row.conversation.language)
+      .text("licence", row.header.licence)
+      .text("author", to_hex(row.header.author))
+      .text("origin", ledger::origin_name(row.answer().origin))
+      .number("rating", row.rating.up - row.rating.down)
+      .number("depth", synthetic_depth(row))
+      .number("time", row.header.time_s);
 }
 
 /// For each row that is rated good, one that answers the same messages and is rated bad, if there
@@ -70,37 +80,35 @@ std::string text_of(const Row& row) {
   return out;
 }
 
-/// The members that are the view's own; empty if the row has no line in it.
-std::optional<codec::Object> own_members(View view, const Row& row) {
-  const codec::Array answer = {message("assistant", row.answer().content)};
-  switch (view) {
-    case View::kSft:
-      if (row.rating.label < 0) return std::nullopt;
-      return codec::Object{{"messages", messages_of(row, 0)}};
-    case View::kKto:
-      if (row.rating.label == 0) return std::nullopt;
-      return codec::Object{
-          {"prompt", messages_of(row, 1)}, {"completion", answer}, {"label", row.rating.label > 0}};
-    case View::kText:
-      if (row.rating.label < 0) return std::nullopt;
-      return codec::Object{{"text", text_of(row)}};
-    case View::kDpo: break;
+/// `view` is not dpo.
+bool has_line(View view, const Row& row) {
+  return view == View::kKto ? row.rating.label != 0 : row.rating.label >= 0;
+}
+
+void put_line(std::string& out, View view, const Row& row) {
+  JsonObject line(out);
+  put_common_members(line, row);
+  if (view == View::kSft) put_messages(line.value_of("messages"), row.conversation.messages);
+  if (view == View::kText) line.text("text", text_of(row));
+  if (view == View::kKto) {
+    put_prompt(line.value_of("prompt"), row);
+    put_answer(line.value_of("completion"), row.answer().content);
+    line.boolean("label", row.rating.label > 0);
   }
-  return std::nullopt;
+  line.end();
+  out += '\n';
 }
 
-codec::Object pair_members(const Row& row, std::string_view rejected,
-                           const ledger::RecordId& rejected_id) {
-  return {{"prompt", messages_of(row, 1)},
-          {"chosen", codec::Array{message("assistant", row.answer().content)}},
-          {"rejected", codec::Array{message("assistant", rejected)}},
-          {"rejected_id", ledger::to_text(rejected_id)}};
-}
-
-std::string line_of(const Row& row, codec::Object own) {
-  codec::Object members = common_members(row);
-  for (codec::Member& member : own) members.push_back(std::move(member));
-  return codec::to_json(codec::Value(std::move(members))) + "\n";
+void put_pair(std::string& out, const Row& row, std::string_view rejected,
+              const ledger::RecordId& rejected_id) {
+  JsonObject line(out);
+  put_common_members(line, row);
+  put_prompt(line.value_of("prompt"), row);
+  put_answer(line.value_of("chosen"), row.answer().content);
+  put_answer(line.value_of("rejected"), rejected);
+  line.text("rejected_id", ledger::to_text(rejected_id));
+  line.end();
+  out += '\n';
 }
 
 }  // namespace
@@ -131,19 +139,31 @@ std::vector<Column> columns_of(View view) {
 
 Result<> write_view(View view, std::span<const Row> rows,
                     const std::function<Result<>(std::string_view line)>& on_line) {
+  std::string line;
+  const auto finish = [&]() -> Result<> {
+    LOAM_TRY(on_line(line));
+    line.clear();
+    return {};
+  };
   if (view != View::kDpo) {
-    for (const Row& row : rows)
-      if (auto own = own_members(view, row)) LOAM_TRY(on_line(line_of(row, *std::move(own))));
+    for (const Row& row : rows) {
+      if (!has_line(view, row)) continue;
+      put_line(line, view, row);
+      LOAM_TRY(finish());
+    }
     return {};
   }
   const auto worse = worse_answers(rows);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
-    if (row.original && row.rating.label >= 0)
-      LOAM_TRY(on_line(line_of(row, pair_members(row, row.rejected, *row.original))));
+    if (row.original && row.rating.label >= 0) {
+      put_pair(line, row, row.rejected, *row.original);
+      LOAM_TRY(finish());
+    }
     if (worse[i]) {
       const Row& other = rows[*worse[i]];
-      LOAM_TRY(on_line(line_of(row, pair_members(row, other.answer().content, other.id))));
+      put_pair(line, row, other.answer().content, other.id);
+      LOAM_TRY(finish());
     }
   }
   return {};

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <bit>
 
 namespace loam::dataset {
 namespace {
@@ -52,22 +52,22 @@ struct Capitals {
   char32_t add = 1;
 };
 constexpr auto kCapitals = std::to_array<Capitals>({
-    {'A', 'Z', Step::kAdd, 32},       {0xc0, 0xd6, Step::kAdd, 32},
-    {0xd8, 0xde, Step::kAdd, 32},     {0x100, 0x12f, Step::kEvenUp},
-    {0x132, 0x137, Step::kEvenUp},    {0x139, 0x148, Step::kOddUp},
-    {0x14a, 0x177, Step::kEvenUp},    {0x178, 0x178, Step::kAdd, 0U - 0x79U},
-    {0x179, 0x17e, Step::kOddUp},     {0x386, 0x386, Step::kAdd, 38},
-    {0x388, 0x38a, Step::kAdd, 37},   {0x38c, 0x38c, Step::kAdd, 64},
-    {0x38e, 0x38f, Step::kAdd, 63},   {0x391, 0x3a1, Step::kAdd, 32},
-    {0x3a3, 0x3ab, Step::kAdd, 32},   {0x400, 0x40f, Step::kAdd, 80},
-    {0x410, 0x42f, Step::kAdd, 32},   {0x460, 0x481, Step::kEvenUp},
-    {0x48a, 0x4bf, Step::kEvenUp},    {0x4c1, 0x4ce, Step::kOddUp},
-    {0x4d0, 0x52f, Step::kEvenUp},    {0x531, 0x556, Step::kAdd, 48},
-    {0x1e00, 0x1e95, Step::kEvenUp},  {0x1ea0, 0x1eff, Step::kEvenUp},
-    {0xff21, 0xff3a, Step::kAdd, 32},
+    {0xc0, 0xd6, Step::kAdd, 32},           {0xd8, 0xde, Step::kAdd, 32},
+    {0x100, 0x12f, Step::kEvenUp},          {0x132, 0x137, Step::kEvenUp},
+    {0x139, 0x148, Step::kOddUp},           {0x14a, 0x177, Step::kEvenUp},
+    {0x178, 0x178, Step::kAdd, 0U - 0x79U}, {0x179, 0x17e, Step::kOddUp},
+    {0x386, 0x386, Step::kAdd, 38},         {0x388, 0x38a, Step::kAdd, 37},
+    {0x38c, 0x38c, Step::kAdd, 64},         {0x38e, 0x38f, Step::kAdd, 63},
+    {0x391, 0x3a1, Step::kAdd, 32},         {0x3a3, 0x3ab, Step::kAdd, 32},
+    {0x400, 0x40f, Step::kAdd, 80},         {0x410, 0x42f, Step::kAdd, 32},
+    {0x460, 0x481, Step::kEvenUp},          {0x48a, 0x4bf, Step::kEvenUp},
+    {0x4c1, 0x4ce, Step::kOddUp},           {0x4d0, 0x52f, Step::kEvenUp},
+    {0x531, 0x556, Step::kAdd, 48},         {0x1e00, 0x1e95, Step::kEvenUp},
+    {0x1ea0, 0x1eff, Step::kEvenUp},        {0xff21, 0xff3a, Step::kAdd, 32},
 });
 
 char32_t lower(char32_t c) {
+  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
   const auto found = std::ranges::lower_bound(kCapitals, c, {}, &Capitals::last);
   if (found == kCapitals.end() || c < found->first) return c;
   if (found->step == Step::kAdd) return c + found->add;
@@ -80,47 +80,73 @@ bool is_letter(char32_t c) {
   return !is_in(kSeparators, c);
 }
 
+/// The code point at `text[i]`; `i` goes behind it.
+char32_t next_code_point(std::string_view text, std::size_t& i) {
+  const auto lead = static_cast<unsigned char>(text[i]);
+  if (lead < 0x80) return ++i, lead;
+  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  char32_t c = lead & (0x7fU >> length);
+  for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
+    c = (c << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+  i += length;
+  return c;
+}
+
 }  // namespace
 
 std::u32string code_points(std::string_view text) {
   std::u32string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    char32_t c = length == 1 ? lead : lead & (0x7fU >> length);
-    for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
-      c = (c << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
-    out.push_back(c);
-    i += length;
-  }
+  for (std::size_t i = 0; i < text.size();) out.push_back(next_code_point(text, i));
   return out;
 }
 
-std::vector<std::u32string> words_of(std::string_view text) {
-  std::vector<std::u32string> out;
-  std::u32string word;
-  const auto finish = [&] {
-    if (!word.empty()) out.push_back(std::move(word));
-    word.clear();
+void Words::add(std::string_view text) {
+  std::size_t at = signs_.size();
+  signs_.resize(at + text.size() + 1);  // no sign is shorter in UTF-8, nor a sign and its space
+  ends_.reserve(ends_.size() + text.size() / 4);
+  const auto finish_word = [&] {
+    if (at == (ends_.empty() ? 0 : ends_.back())) return;
+    signs_[at++] = U' ';
+    ends_.push_back(static_cast<std::uint32_t>(at));
   };
-  for (const char32_t c : code_points(text)) {
+  for (std::size_t i = 0; i < text.size();) {
+    const char32_t c = next_code_point(text, i);
     if (!is_letter(c)) {
-      finish();
-    } else if (is_in(kSingles, c)) {
-      finish();
-      out.emplace_back(1, c);
+      finish_word();
+    } else if (c >= 0x80 && is_in(kSingles, c)) {
+      finish_word();
+      signs_[at++] = c;
+      finish_word();
     } else {
-      word.push_back(lower(c));
+      signs_[at++] = lower(c);
     }
   }
-  finish();
+  finish_word();
+  signs_.resize(at);
+}
+
+Words words_of(std::string_view text) {
+  Words out;
+  out.add(text);
   return out;
 }
 
-bool contains_phrase(const std::vector<std::u32string>& words,
-                     const std::vector<std::u32string>& phrase) {
-  return !std::ranges::search(words, phrase).empty() || phrase.empty();
+Words words_of(const ledger::Conversation& conversation) {
+  Words out;
+  for (const ledger::Message& message : conversation.messages) out.add(message.content);
+  return out;
+}
+
+ByteView bytes_of(std::u32string_view signs) {
+  static_assert(std::endian::native == std::endian::little);
+  return {reinterpret_cast<const std::uint8_t*>(signs.data()), signs.size() * sizeof(char32_t)};
+}
+
+bool contains_phrase(const Words& words, const Words& phrase) {
+  for (std::size_t first = 0; first + phrase.size() <= words.size(); ++first)
+    if (phrase.empty() || words.run(first, phrase.size()) == phrase.signs()) return true;
+  return false;
 }
 
 }  // namespace loam::dataset

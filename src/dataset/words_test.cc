@@ -5,18 +5,27 @@
 namespace loam::dataset {
 namespace {
 
-using Words = std::vector<std::u32string>;
+using List = std::vector<std::u32string_view>;
+
+List list_of(const Words& words) {
+  List out;
+  for (std::size_t i = 0; i < words.size(); ++i) out.push_back(words[i]);
+  return out;
+}
 
 TEST(Words, AreLowerCaseRunsOfLettersAndDigits) {
-  EXPECT_EQ(words_of("Hello, World! 42x—Ok"), (Words{U"hello", U"world", U"42x", U"ok"}));
-  EXPECT_EQ(words_of("ÀÉ Ÿ ŁÓDŹ ΑΘΉΝΑ МОСКВА Ёж"),
-            (Words{U"àé", U"ÿ", U"łódź", U"αθήνα", U"москва", U"ёж"}));
-  EXPECT_EQ(words_of(""), Words{});
-  EXPECT_EQ(words_of("  \t\n…  🙂 "), Words{});
+  const Words words = words_of("Hello, World! 42x—Ok");
+  EXPECT_EQ(list_of(words), (List{U"hello", U"world", U"42x", U"ok"}));
+  EXPECT_EQ(words.run(1, 2), U"world 42x ");
+  const Words others = words_of("ÀÉ Ÿ ŁÓDŹ ΑΘΉΝΑ МОСКВА Ёж");
+  EXPECT_EQ(list_of(others), (List{U"àé", U"ÿ", U"łódź", U"αθήνα", U"москва", U"ёж"}));
+  EXPECT_TRUE(words_of("").empty());
+  EXPECT_TRUE(words_of("  \t\n…  🙂 ").empty());
 }
 
 TEST(Words, AreSingleSignsWhereAScriptHasNoSpaces) {
-  EXPECT_EQ(words_of("東京abc。大"), (Words{U"東", U"京", U"abc", U"大"}));
+  const Words words = words_of("東京abc。大");
+  EXPECT_EQ(list_of(words), (List{U"東", U"京", U"abc", U"大"}));
 }
 
 TEST(Words, AreFoundInARow) {
