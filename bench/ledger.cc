@@ -90,7 +90,8 @@ void make(const env::Path& home, std::size_t records, const char* file) {
     clock.advance_ms(kAnHour_ms);
   }
   must(log->flush());
-  std::printf("{\"records\": %zu, \"body_bytes\": %zu}\n", records, bodies);
+  std::printf("{\"records\": %zu, \"body_bytes\": %zu, \"key\": \"%s\"}\n", records, bodies,
+              log->verifier_key().text().c_str());
 }
 
 /// Posts from a thread for each list of drafts until `until()`; how many.

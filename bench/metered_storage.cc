@@ -67,6 +67,7 @@ class Metered final : public Storage {
     return storage_->set_blocked(id, blocked);
   }
   Result<> scrub() override { return storage_->scrub(); }
+  Result<> check() override { return storage_->check(); }
   Result<std::uint64_t> size() override { return storage_->size(); }
   Result<std::vector<Bytes>> entries(std::uint64_t first, std::uint64_t count) override {
     return storage_->entries(first, count);

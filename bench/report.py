@@ -31,8 +31,10 @@ def about(root, suite):
         pin = tomllib.loads((root / "deps" / "pins.toml").read_text())["llama-cpp"]
         return ("Model: the starter model (SmolLM2-135M-Instruct, Q4_1). Peers: "
                 f"{pin['about'].partition(':')[0]}, built from the same source with the same flags.")
+    seconds = (" Where it says one core, times are those of the processor, so that other programs do not count; `data build` and "
+               "the script are timed from the start of the process to its end.") if suite == "dataset" else ""
     return ("Records are really signed; their text is sentences of the documentation of pinned sources, 15% votes, 2% edits, "
-            "0.5% retractions, and 6% of the rest near duplicates of an earlier one.")
+            "0.5% retractions, and 6% of the rest near duplicates of an earlier one." + seconds)
 
 
 def write_up(root, suite, results, rounds):
