@@ -66,7 +66,7 @@ class Bench:
         """Lines of the script's sft.jsonl that Loam's has, and of all that stand in either."""
         ours, theirs = (set((one / "sft.jsonl").read_bytes().splitlines()) for one in (self.set, folder))
         share = len(ours & theirs) / len(ours | theirs)
-        if share < 0.99:
+        if share < 0.98:
             raise RuntimeError(f"the script and Loam share {share:.2%} of the lines: they do not do the same")
         return share
 

@@ -8,7 +8,7 @@ Writes sft, kto, dpo, text and dropped.jsonl by the rules of docs/formats/datase
 records, those whose answer repeats itself, those that were edited, exact and near duplicates, and those outside the scope of
 their split fall out. It believes what it reads: no signature, tree, commitment or encoding is checked, and nothing is kept
 with which another could check. Its words are those of Python's `re`, and its MinHash has the arithmetic that numpy has (64 bits,
-as in datasketch) in place of 128 bits, so that a few lines in ten thousand may differ. One process, one thread.
+as in datasketch) in place of 128 bits, so that some lines in a thousand differ. One process, one thread.
 """
 
 import base64
