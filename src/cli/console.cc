@@ -3,6 +3,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/format.h"
@@ -24,6 +25,25 @@ bool write_fd(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+/// How many bytes `text` begins with that a terminal would obey: a control character (U+0000 to
+/// U+001F but newline and tab, U+007F to U+009F), or one that turns the direction of what follows
+/// (U+202A to U+202E, U+2066 to U+2069). 0: none.
+std::size_t obeyed_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t at) {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+  };
+  const auto within = [](unsigned value, unsigned first, unsigned last) {
+    return value >= first && value <= last;
+  };
+  if (byte(0) < 0x20) return text.front() == '\n' || text.front() == '\t' ? 0 : 1;
+  if (byte(0) == 0x7F) return 1;
+  if (byte(0) == 0xC2 && within(byte(1), 0x80, 0x9F)) return 2;
+  if (byte(0) != 0xE2) return 0;
+  const bool turns = (byte(1) == 0x80 && within(byte(2), 0xAA, 0xAE)) ||
+                     (byte(1) == 0x81 && within(byte(2), 0xA6, 0xA9));
+  return turns ? 3 : 0;
 }
 
 /// One line of the terminal, as the person types it.
@@ -137,12 +157,12 @@ Console process_console() {
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F)
-      out += format("\\x{:02x}", byte);
-    else
-      out += c;
+  while (!text.empty()) {
+    const std::size_t bytes = obeyed_bytes(text);
+    for (const char c : text.substr(0, bytes))
+      out += format("\\x{:02x}", static_cast<unsigned char>(c));
+    if (bytes == 0) out += text.front();
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return out;
 }

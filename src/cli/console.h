@@ -77,7 +77,8 @@ class Console {
 /// The console of this process.
 Console process_console();
 
-/// `text` made safe for a terminal: control characters but newline and tab become visible.
+/// `text` made safe for a terminal: control characters but newline and tab become visible, and so
+/// do those that turn the direction of writing.
 std::string printable(std::string_view text);
 
 }  // namespace loam::cli
