@@ -1,21 +1,28 @@
 // GET /log/checkpoint, /log/tile/..., /log/body/{id}: the node's own log as anybody may read it.
 #include "api/context.h"
-#include "base/format.h"
-#include "ledger/tiles.h"
+#include "base/log.h"
 #include "ledger/log_source.h"
+#include "ledger/tiles.h"
 
 namespace loam::api {
 namespace {
 
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{32} << 20;  // a bundle of 256 largest entries
 
+/// Strangers learn nothing of this machine: this node's log has the rest.
+std::unexpected<ApiError> unreadable(const Error& error) {
+  log::error("api", "the log cannot be read: {}", error.message);
+  return refuse(error_of_status(500, "this part of the log cannot be read now"));
+}
+
 ApiResult<> send_file(const Call& call, const env::Path& file, std::string type,
                       std::string_view caching) {
   auto content = env::read_file(file, kFileBytesMax);
   if (!content && content.error().code == ErrorCode::kNotFound)
     return refuse(error_of_status(404, "this part of the log is not there (yet)"));
+  if (!content) return unreadable(content.error());
   http::Response response;
-  response.body = LOAM_TRY(std::move(content));
+  response.body = *std::move(content);
   response.headers.set("content-type", std::move(type));
   response.headers.set("cache-control", std::string(caching));
   response.headers.set("access-control-allow-origin", "*");  // it is public
@@ -40,11 +47,15 @@ ApiResult<> tile(Context& context, const Call& call) {
 
 ApiResult<> body(Context& context, const Call& call) {
   const auto id = LOAM_TRY(ledger::parse_record_id(call.request().params.at(0)));
-  const auto stored = LOAM_TRY(context.services.log.find(id));
+  const auto found = context.services.log.find(id);
+  if (!found) return unreadable(found.error());
+  const auto& stored = *found;
   if (!stored) return refuse(error_of_status(404, "no such record in this log"));
   if (stored->retracted) return refuse(error_of_status(410, "this body was retracted and erased"));
   if (stored->blocked) return refuse(error_of_status(451, "this body is not served here"));
-  const auto salted = LOAM_TRY(context.services.log.body(id));
+  const auto read = context.services.log.body(id);
+  if (!read) return unreadable(read.error());
+  const auto& salted = *read;
   if (!salted) return refuse(error_of_status(404, "this record has no body here"));
   http::Response response;
   response.body = ledger::body_json(*salted);

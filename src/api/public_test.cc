@@ -107,6 +107,13 @@ TEST_F(PublicTest, ADamagedFileIsNotGivenOutAndStrangersLearnNoPath) {
   EXPECT_EQ(reply.body.find(folder_.string()), std::string::npos) << reply.body;
 }
 
+TEST_F(PublicTest, OfALogThatCannotBeReadStrangersLearnNoPath) {
+  ASSERT_TRUE(env::make_folder(folder_ / "log" / "checkpoint"));  // in place of the file
+  const Reply reply = ask_in_public(http::Method::kGet, "/log/checkpoint");
+  EXPECT_EQ(reply.status, 500);
+  EXPECT_EQ(reply.body.find(folder_.string()), std::string::npos) << reply.body;
+}
+
 TEST_F(PublicTest, StrangersReadTheLogPublicFilesAndHealthAndNothingElse) {
   const Reply health = ask_in_public(http::Method::kGet, "/health");
   EXPECT_EQ(health.status, 200);
