@@ -79,10 +79,13 @@ std::string without_secrets(CURLU* url) {
   return url_part(url, CURLUPART_URL);
 }
 
+CURLUcode split_url(CURLU* parts, const std::string& url) {
+  return curl_url_set(parts, CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME);
+}
+
 Result<Target> parse_url(const std::string& url) {
   const UrlHandle parsed(curl_url());
-  const CURLUcode code =
-      curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME);
+  const CURLUcode code = split_url(parsed.get(), url);
   if (code != CURLUE_OK || url.contains('\0'))
     return fail(ErrorCode::kInvalidArgument,
                 format("fetch {}: not a valid URL: {}",
@@ -348,6 +351,13 @@ Result<Response> fetch(const ClientRequest& request) {
   }
   if (!head) return std::unexpected(std::move(head).error());
   return Response{head->status, std::move(head->headers), std::move(body)};
+}
+
+std::string shown_url(const std::string& url) {
+  initialise();
+  const UrlHandle parsed(curl_url());
+  if (split_url(parsed.get(), url) != CURLUE_OK) return "what was given";
+  return without_secrets(parsed.get());
 }
 
 }  // namespace loam::http

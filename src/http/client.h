@@ -54,4 +54,8 @@ Result<Response> fetch(const ClientRequest& request);
 /// The same, the body given piece by piece to `on_data`.
 Result<ReplyHead> fetch_stream(const ClientRequest& request, const ClientCallbacks& callbacks);
 
+/// `url` for messages: without user, password and query, which may be secret; "what was given" if
+/// it is no URL.
+std::string shown_url(const std::string& url);
+
 }  // namespace loam::http

@@ -260,6 +260,8 @@ TEST(Client, ShowsNoSecretOfAUrlInMessages) {
   const auto reply = fetch(request);
   ASSERT_FALSE(reply.has_value());
   EXPECT_TRUE(reply.error().message.contains("http://127.0.0.1:1/path:")) << reply.error().message;
+  EXPECT_EQ(shown_url(request.url), "http://127.0.0.1:1/path");
+  EXPECT_EQ(shown_url("http://user:pass/word@host/"), "what was given");
 }
 
 TEST(Client, SaysThatNobodyListens) {
