@@ -248,7 +248,6 @@ std::int64_t Database::changes() const { return sqlite3_changes64(state_->handle
 Result<> Database::truncate_wal() {
   const int status = sqlite3_wal_checkpoint_v2(state_->handle.get(), nullptr,
                                                SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  if ((status & 0xff) == SQLITE_BUSY) return {};
   if (status != SQLITE_OK)
     return std::unexpected(state_->error("empty the write-ahead log of", status));
   LOAM_TRY(state_->sync_wal());

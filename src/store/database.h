@@ -75,7 +75,8 @@ class Database {
   std::int64_t changes() const;
   /// Moves the write-ahead log into the file, empties it, and overwrites what SQLite leaves of
   /// erased text between the rows of a page (page_gaps.h), so that it is in neither file. Takes
-  /// time with the file's size. Does nothing while another connection reads.
+  /// time with the file's size.
+  /// @error Unavailable  another connection read all the time, or wrote: to be called again.
   Result<> truncate_wal();
   /// Reads every page. @error Corrupt  the first damage found. Takes time with the file's size.
   Result<> check();

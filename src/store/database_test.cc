@@ -99,6 +99,24 @@ TEST_F(DatabaseTest, WritesDurablyAndErasesWhatIsDeleted) {
     EXPECT_FALSE(env::read_file(file_.string() + end, 1 << 20).value().contains(secret)) << end;
 }
 
+TEST_F(DatabaseTest, SaysThatTracesStayWhileAnotherReads) {
+  const std::string secret = "a sentence that must not stay on the disk";
+  Database database = opened(), other = opened();
+  ASSERT_TRUE(insert(database, "a", as_bytes(secret)).has_value());
+  {
+    auto rows = other.prepare("SELECT name FROM pair").value();
+    ASSERT_TRUE(rows.step().value());
+    ASSERT_TRUE(database.execute("DELETE FROM pair").has_value());
+    const auto kept = database.truncate_wal();
+    ASSERT_FALSE(kept.has_value());
+    EXPECT_EQ(kept.error().code, ErrorCode::kUnavailable);
+    EXPECT_FALSE(kept.error().hint.empty());
+  }
+  ASSERT_TRUE(database.truncate_wal().has_value());
+  for (const char* end : {"", "-wal"})
+    EXPECT_FALSE(env::read_file(file_.string() + end, 1 << 20).value().contains(secret)) << end;
+}
+
 TEST_F(DatabaseTest, AppliesOnlyTheMigrationsThatAreMissing) {
   {
     Database database = opened(kFirst);
