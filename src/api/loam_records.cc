@@ -145,13 +145,12 @@ ApiResult<> block(Context& context, const Call& call) {
   if (!blocked) return refuse(bad_field("blocked", "must be true or false"));
   // What is in a followed log only is not served here: it is no longer shown.
   const bool own = LOAM_TRY(context.services.log.find(id)).has_value();
-  if (own && *blocked) {
-    LOAM_TRY(context.services.log.set_blocked(id, true));
+  if (*blocked) LOAM_TRY(context.services.search.set_blocked(id, true));
+  if (own) LOAM_TRY(context.services.log.set_blocked(id, *blocked));
+  if (own && *blocked)
     static_cast<void>(
         LOAM_TRY(commons::Copies::of(context.settings.folders).erase(std::span(&id, 1))));
-  }
-  LOAM_TRY(context.services.search.set_blocked(id, *blocked));
-  if (own && !*blocked) LOAM_TRY(context.services.log.set_blocked(id, false));
+  if (!*blocked) LOAM_TRY(context.services.search.set_blocked(id, false));
   call.respond_json(200, codec::Object{{"record", to_text(id)}, {"blocked", *blocked}});
   return {};
 }

@@ -56,12 +56,11 @@ Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selecti
   return out;
 }
 
-Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgress& on_progress) {
-  if (options.logs.empty())
-    return fail(ErrorCode::kInvalidArgument, "a data set: no log to build it from");
-  LOAM_TRY(check_free(folder));
-  const env::Path unfinished = folder.string() + ".building";
-  LOAM_TRY(env::remove_tree(unfinished));
+namespace {
+
+/// All of it, in a folder that is made for it.
+Result<Built> build_in(const env::Path& unfinished, BuildOptions options,
+                       const OnProgress& on_progress) {
   LOAM_TRY(env::make_public_folder(unfinished));
   for (LogInput& log : options.logs) keep_copy(log, unfinished);
 
@@ -85,7 +84,23 @@ Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgr
   LOAM_TRY(write_text(unfinished, kContainersFile, containers_text(out.containers)));
   LOAM_TRY(write_text(unfinished, "README.md", card_text(out)));
   LOAM_TRY(write_text(unfinished, "croissant.json", croissant_text(out)));
-  LOAM_TRY(env::rename_file(unfinished, folder));
+  return out;
+}
+
+}  // namespace
+
+Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgress& on_progress) {
+  if (options.logs.empty())
+    return fail(ErrorCode::kInvalidArgument, "a data set: no log to build it from");
+  LOAM_TRY(check_free(folder));
+  const env::Path unfinished = folder.string() + ".building";
+  LOAM_TRY(env::remove_tree(unfinished));
+  auto out = build_in(unfinished, std::move(options), on_progress);
+  // Texts must not be left where nobody knows of them.
+  if (!out)
+    static_cast<void>(env::remove_tree(unfinished));
+  else
+    LOAM_TRY(env::rename_file(unfinished, folder));
   return out;
 }
 

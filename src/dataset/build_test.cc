@@ -143,6 +143,32 @@ TEST_F(DataSetTest, ALineThatIsMissingIsFound) {
   }
 }
 
+/// A data set made by other rules than its manifest names.
+TEST_F(DataSetTest, RowsThatTheRecipeForbidsAreFound) {
+  const auto facts = gather({{log_.key(), &log_}}, ledger::kPublicNet, 1, go_on);
+  ASSERT_TRUE(built("one"));
+  const auto forge = [&](const Recipe& said, const Selection& rows) {
+    const env::Path folder = folder_ / "one";
+    for (const char* name : {"manifest.json", "root.json", "sft.jsonl", "kto.jsonl", "dpo.jsonl",
+                             "text.jsonl", "dropped.jsonl", "bodies.jsonl"})
+      std::filesystem::remove(folder / name);
+    const auto files = write_files(folder, rows);
+    const std::string manifest =
+        manifest_text(manifest_of(*facts, said, ledger::kPublicNet, rows.split_seed),
+                      summarise(rows.rows, rows.dropped), *files);
+    ASSERT_TRUE(env::write_file_atomic(folder / "manifest.json", manifest));
+    ASSERT_TRUE(
+        env::write_file_atomic(folder / "root.json", roots_text(roots_of(rows.rows, manifest))));
+  };
+  const Selection all = *select(*facts, {}, 1, go_on);
+  forge({}, all);
+  EXPECT_EQ(verified("one").faults, std::vector<std::string>());
+  forge({.query = *Query::parse("cap 1")}, all);
+  const Verification capped = verified("one");
+  ASSERT_FALSE(capped.faults.empty());
+  EXPECT_TRUE(capped.faults.front().starts_with("author ")) << capped.faults.front();
+}
+
 TEST_F(DataSetTest, TheKeyComesFromTheReader) {
   ASSERT_TRUE(built("one"));
   const auto none = verify(folder_ / "one", {{MadeLog(103).key()}}, go_on);
@@ -171,7 +197,9 @@ TEST_F(DataSetTest, NothingIsOverwrittenAndAnInterruptedBuildLeavesNoDataSet) {
             [](std::string_view what, auto, auto) { return what != "reading texts"; });
   EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "two"));
-  EXPECT_TRUE(built("two")) << "what was left of it is in nobody's way";
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "two.building")) << "no text is left";
+  EXPECT_TRUE(built("two"));
+  EXPECT_EQ(*env::permissions(folder_ / "two" / "logs"), 0755U) << "others may verify it";
 }
 
 TEST_F(DataSetTest, AnEmptyLogGivesAnEmptyDataSet) {

@@ -59,8 +59,9 @@ std::string yaml_head(const Built& built) {
   if (!built.summary.licences.empty())
     out += "license:\n" + yaml_list(built.summary.licences, hub_licence);
   if (!built.summary.languages.empty())
-    out +=
-        "language:\n" + yaml_list(built.summary.languages, [](const std::string& l) { return l; });
+    out += "language:\n" + yaml_list(built.summary.languages, [](const std::string& l) {
+             return '"' + l + '"';  // YAML takes Norwegian for "no"
+           });
   out += format("pretty_name: Loam data set {}\n",
                 crypto::digest_hex(built.roots.dataset()).substr(0, kShortHash));
   out += format("size_categories:\n- {}\n", size_category(built.summary.rows));

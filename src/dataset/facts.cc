@@ -57,13 +57,13 @@ class LogState final : public ledger::StateReader {
 /// One walk over a log, from its first record to the last under its checkpoint.
 class Walk {
  public:
-  /// Of the log that will be number `log`; adds to `places`.
-  Walk(LogInput input, const ledger::NetId& net, std::size_t threads, std::size_t log,
-       IdMap<Facts::Place>& places)
+  /// Of the log that will be number `log`; adds to the places and keys of `facts`.
+  Walk(LogInput input, const ledger::NetId& net, std::size_t threads, std::size_t log, Facts& facts)
       : net_(net),
         threads_(threads),
         log_(log),
-        places_(places),
+        facts_(facts),
+        places_(facts.places),
         height_(input.height),
         on_bundle_(std::move(input.on_bundle)) {
     out_.key = std::move(input.key);
@@ -130,6 +130,8 @@ class Walk {
     const auto delta = ledger::apply(state_, *record, rules_);
     if (!delta) return corrupt(out_, format("record {}: {}", index, delta.error().message));
     state_.change(record->header.author, *delta);
+    for (const auto& [key, state] : delta->named)
+      if (state.predecessor) facts_.first_keys[key] = facts_.writer_of(*state.predecessor);
     places_.emplace(record->id, Facts::Place{log_, out_.entries.size()});
     out_.entries.push_back({record->id, std::move(record->header), false});
     return {};
@@ -137,6 +139,7 @@ class Walk {
 
   const ledger::NetId& net_;
   std::size_t threads_, log_;
+  Facts& facts_;
   IdMap<Facts::Place>& places_;
   std::optional<std::uint64_t> height_;
   std::function<Result<>(std::uint64_t, const std::vector<Bytes>&)> on_bundle_;
@@ -159,16 +162,15 @@ void apply_retractions_across(Facts& facts) {
     }
 }
 
-/// The newest vote of each author; of two logs' votes by one author there is only one log.
+/// The newest vote of each person; of two logs' votes by one author there is only one log.
 void count_votes(Facts& facts) {
   std::map<std::pair<ledger::RecordId, crypto::PublicKey>, VoteFact> newest;
   for (const LogAtHeight& log : facts.logs)
     for (const Entry& entry : log.entries) {
       if (entry.header.kind != ledger::Kind::kVote || entry.retracted) continue;
       const auto vote = ledger::decode_vote(entry.header.payload);
-      if (vote)
-        newest[{entry.header.refs.front(), entry.header.author}] = {entry.id, entry.header.author,
-                                                                    *vote};
+      const crypto::PublicKey& voter = facts.writer_of(entry.header.author);
+      if (vote) newest[{entry.header.refs.front(), voter}] = {entry.id, voter, *vote};
     }
   for (const auto& [key, vote] : newest) facts.votes[key.first].push_back(vote);
 }
@@ -178,6 +180,11 @@ void count_votes(Facts& facts) {
 const Entry* Facts::find(const ledger::RecordId& id) const {
   const auto place = places.find(id);
   return place == places.end() ? nullptr : &logs[place->second.log].entries[place->second.entry];
+}
+
+const crypto::PublicKey& Facts::writer_of(const crypto::PublicKey& key) const {
+  const auto first = first_keys.find(key);
+  return first == first_keys.end() ? key : first->second;
 }
 
 std::vector<VoteFact> Facts::votes_on(const ledger::RecordId& id) const {
@@ -193,7 +200,7 @@ Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::
     if (!out.logs.empty() && out.logs.back().key == log.key)
       return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", log.key.name));
     out.logs.push_back(
-        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out.places).run(on_progress)));
+        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out).run(on_progress)));
   }
   apply_retractions_across(out);
   count_votes(out);

@@ -42,8 +42,8 @@ struct LogAtHeight {
 };
 
 struct VoteFact {
-  ledger::RecordId id;  // of the vote
-  crypto::PublicKey voter{};
+  ledger::RecordId id;        // of the vote
+  crypto::PublicKey voter{};  // Facts::writer_of() its author
   ledger::Vote vote = ledger::Vote::kNone;
 };
 
@@ -68,6 +68,11 @@ struct Facts {
   /// The newest vote of each author on a record, by voter; withdrawn votes are not there.
   std::map<ledger::RecordId, std::vector<VoteFact>> votes;
 
+  /// Of each key that succeeded another, the first of that succession.
+  std::map<crypto::PublicKey, crypto::PublicKey> first_keys;
+
+  /// Who signs with `key`, whatever keys came before: the first key of its succession.
+  const crypto::PublicKey& writer_of(const crypto::PublicKey& key) const;
   const Entry* find(const ledger::RecordId& id) const;
   std::vector<VoteFact> votes_on(const ledger::RecordId& id) const;
 };

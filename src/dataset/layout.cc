@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "env/file.h"
+#include "env/public_folder.h"
 
 namespace loam::dataset {
 namespace {
@@ -56,7 +57,7 @@ FileWriter::FileWriter(env::Path path, env::Fd file, std::string name)
 
 Result<FileWriter> FileWriter::create(const env::Path& folder, std::string name) {
   const env::Path path = folder / name;
-  LOAM_TRY(env::make_folder(path.parent_path()));
+  LOAM_TRY(env::make_public_folder(path.parent_path()));
   return FileWriter(path, LOAM_TRY(env::create_file(path, kPublic)), std::move(name));
 }
 

@@ -14,6 +14,9 @@ constexpr std::string_view kSeedDomain = "loam.split.v1";
 constexpr std::array<std::string_view, 3> kSplits = {"train", "eval", "gate"};
 constexpr std::uint64_t kEvalBelow = 5, kGateBelow = 10;  // of 100; R7
 
+constexpr std::size_t kLanguageSignsMax = 35;  // RFC 5646 section 4.4.1
+constexpr const char* kNoLanguage = "und";     // RFC 5646: undetermined
+
 constexpr std::uint64_t kFalse = 20, kTrue = 21;  // RFC 8949 section 3.3
 
 using codec::CborWriter;
@@ -32,6 +35,12 @@ void put_scopes(CborWriter& out, const ledger::Scope& scope) {
   out.array((scope.train ? 1U : 0U) + (scope.eval ? 1U : 0U));
   if (scope.train) out.text("train");
   if (scope.eval) out.text("eval");
+}
+
+bool is_language(std::string_view tag) {
+  return !tag.empty() && tag.size() <= kLanguageSignsMax && std::ranges::all_of(tag, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 std::size_t bytes_of(const ledger::Conversation& conversation) {
@@ -81,9 +90,9 @@ Bytes encode_row(const Row& row) {
   return out.take();
 }
 
-crypto::Digest split_key(const ledger::Header& header, const ledger::Conversation& conversation,
+crypto::Digest split_key(const crypto::PublicKey& writer, const ledger::Conversation& conversation,
                          Profile profile) {
-  if (profile == Profile::kNetwork) return crypto::sha256(header.author);
+  if (profile == Profile::kNetwork) return crypto::sha256(writer);
   const auto& messages = conversation.messages;
   const auto question = std::ranges::find(messages, "user", &ledger::Message::role);
   const Words words =
@@ -107,6 +116,15 @@ crypto::Digest default_split_seed(const Facts& facts) {
   hash.update(as_bytes(kSeedDomain));
   for (const crypto::Digest& root : roots) hash.update(root);
   return hash.finish();
+}
+
+Result<ledger::Conversation> open_body(const ledger::Header& header,
+                                       const ledger::SaltedBody& body) {
+  if (!header.body_commitment || ledger::commitment(body) != *header.body_commitment)
+    return fail(ErrorCode::kCorrupt, "body or salt is not what was signed");
+  auto out = LOAM_TRY(ledger::parse_conversation(body.body));
+  if (!is_language(out.language)) out.language = kNoLanguage;
+  return out;
 }
 
 bool has_answer(const ledger::Conversation& conversation) {

@@ -37,14 +37,19 @@ int synthetic_depth(const Row& row);
 Bytes encode_row(const Row& row);
 
 /// What the split is drawn from: the same opening question falls on the same side, whoever
-/// answered; of strangers, all that one author wrote.
-crypto::Digest split_key(const ledger::Header& header, const ledger::Conversation& conversation,
+/// answered; of strangers, all that one `writer` wrote (Facts::writer_of).
+crypto::Digest split_key(const crypto::PublicKey& writer, const ledger::Conversation& conversation,
                          Profile profile);
 /// The first 8 bytes of SHA-256(seed || key), modulo 100: below 5 eval, below 10 gate, else train.
 Split split_of(const crypto::Digest& seed, const crypto::Digest& key);
 
 /// SHA-256("loam.split.v1" || the logs' roots at their heights, sorted).
 crypto::Digest default_split_seed(const Facts& facts);
+
+/// A record's text, if body and salt are what `header` commits to. Its language is one of letters,
+/// digits and "-", at most 35 of them, else "und": it is written into cards and columns.
+Result<ledger::Conversation> open_body(const ledger::Header& header,
+                                       const ledger::SaltedBody& body);
 
 /// Whether `conversation` ends in a model's, a person's or a mixed answer to something.
 bool has_answer(const ledger::Conversation& conversation);

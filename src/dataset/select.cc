@@ -37,10 +37,13 @@ struct Candidate {
   crypto::Digest tie_break{};  // SHA-256(split seed || id)
   std::optional<Dropped> dropped = {};
 
+  bool has_text() const { return !conversation.messages.empty(); }
   void drop(DropReason reason, std::optional<ledger::RecordId> of = {}, std::string rule = {}) {
     dropped = {entry->id, reason, of, std::move(rule)};
   }
 };
+
+const ledger::RecordId& id_of(const Candidate& candidate) { return candidate.entry->id; }
 
 bool is_text_record(const Entry& entry) {
   return entry.header.kind == ledger::Kind::kData || entry.header.kind == ledger::Kind::kEdit;
@@ -55,13 +58,6 @@ crypto::Digest content_of(const ledger::Conversation& conversation) {
         .update(as_bytes(message.content))
         .update({&end, 1});
   return hash.finish();
-}
-
-/// Whether a body is what its header commits to, and its text.
-Result<ledger::Conversation> open_body(const Entry& entry, const ledger::SaltedBody& body) {
-  if (!entry.header.body_commitment || ledger::commitment(body) != *entry.header.body_commitment)
-    return fail(ErrorCode::kCorrupt, "body or salt is not what was signed");
-  return ledger::parse_conversation(body.body);
 }
 
 class Selector {
@@ -98,7 +94,7 @@ class Selector {
             crypto::Sha256().update(out_.split_seed).update(entry.id.digest).finish();
         candidates_.push_back(std::move(candidate));
       }
-    std::ranges::sort(candidates_, {}, [](const Candidate& c) { return c.entry->id; });
+    std::ranges::sort(candidates_, {}, id_of);
   }
 
   /// Bodies come in batches, so that progress is seen and a stop is heard.
@@ -132,7 +128,8 @@ class Selector {
     }
     if (!body && body.error().code != ErrorCode::kCorrupt)
       return std::unexpected(std::move(body).error());
-    auto conversation = body ? open_body(*candidate.entry, *body) : std::unexpected(body.error());
+    auto conversation =
+        body ? open_body(candidate.entry->header, *body) : std::unexpected(body.error());
     if (!conversation) {
       candidate.drop(DropReason::kBadBody);
       return {};
@@ -169,14 +166,20 @@ class Selector {
       const ledger::RecordId id = candidate.entry->header.refs.front();
       const auto place = facts_.places.find(id);
       if (place == facts_.places.end() || originals_.contains(id)) continue;
-      const Entry& entry = facts_.logs[place->second.log].entries[place->second.entry];
+      const LogAtHeight& log = facts_.logs[place->second.log];
+      const Entry& entry = log.entries[place->second.entry];
       if (!is_text_record(entry) || ruled_out(facts_, entry)) continue;
-      auto body = facts_.logs[place->second.log].source->body(id);
-      if (!body && body.error().code == ErrorCode::kUnavailable)
-        return std::unexpected(std::move(body).error());
-      if (!body) continue;
-      auto conversation = open_body(entry, *body);
-      if (conversation) originals_[id] = {*std::move(body), *std::move(conversation)};
+      const auto known = std::ranges::lower_bound(candidates_, id, {}, id_of);
+      if (known != candidates_.end() && id_of(*known) == id) {
+        if (known->has_text()) originals_[id] = {known->body, known->conversation};
+        continue;
+      }
+      if (!on_progress_("reading what edits improve", originals_.size(), facts_.places.size()))
+        return fail(ErrorCode::kCancelled, "building a data set: stopped");
+      Candidate original{&entry, log.source};
+      LOAM_TRY(read_body(original));
+      if (original.has_text())
+        originals_[id] = {std::move(original.body), std::move(original.conversation)};
     }
     return {};
   }
@@ -189,7 +192,8 @@ class Selector {
       const Entry* original = facts_.find(id);
       // A stranger's edit stands beside what it edits, and does not push it out.
       if (recipe_.profile == Profile::kNetwork && original != nullptr &&
-          original->header.author != candidate.entry->header.author)
+          facts_.writer_of(original->header.author) !=
+              facts_.writer_of(candidate.entry->header.author))
         continue;
       edited.emplace(id, candidate.entry->id);
     }
@@ -233,13 +237,12 @@ class Selector {
   }
 
   void drop_past_cap() {
-    auto cap = recipe_.query.author_cap();
-    if (const auto by_profile = author_cap(recipe_.profile))
-      cap = std::min(cap.value_or(*by_profile), *by_profile);
+    const auto cap = cap_of(recipe_);
     if (!cap) return;
     std::map<crypto::PublicKey, std::vector<Candidate*>> by_author;
     for (Candidate& candidate : candidates_)
-      if (!candidate.dropped) by_author[candidate.entry->header.author].push_back(&candidate);
+      if (!candidate.dropped)
+        by_author[facts_.writer_of(candidate.entry->header.author)].push_back(&candidate);
     for (auto& [author, theirs] : by_author) {
       std::ranges::sort(theirs, [](const auto* a, const auto* b) { return is_better(*a, *b); });
       for (std::size_t i = static_cast<std::size_t>(*cap); i < theirs.size(); ++i)
@@ -258,8 +261,9 @@ class Selector {
 
   void take_row(Candidate& candidate, std::map<ledger::RecordId, UsedBody>& bodies) {
     const Entry& entry = *candidate.entry;
-    const Split split =
-        split_of(out_.split_seed, split_key(entry.header, candidate.conversation, recipe_.profile));
+    const Split split = split_of(
+        out_.split_seed,
+        split_key(facts_.writer_of(entry.header.author), candidate.conversation, recipe_.profile));
     if (!(split == Split::kTrain ? entry.header.scope.train : entry.header.scope.eval))
       return candidate.drop(DropReason::kScope);
     const auto original = entry.header.kind == ledger::Kind::kEdit
@@ -296,6 +300,12 @@ std::optional<DropReason> parse_reason(std::string_view name) {
   const auto* found = std::ranges::find(kReasons, name);
   if (found == kReasons.end()) return std::nullopt;
   return static_cast<DropReason>(found - kReasons.begin());
+}
+
+std::optional<std::int64_t> cap_of(const Recipe& recipe) {
+  const auto asked = recipe.query.author_cap(), by_profile = author_cap(recipe.profile);
+  if (!asked || !by_profile) return asked ? asked : by_profile;
+  return std::min(*asked, *by_profile);
 }
 
 bool is_candidate(const Entry& entry, const Recipe& recipe, const Rating& rating) {

@@ -58,6 +58,9 @@ struct Selection {
   crypto::Digest split_seed{};
 };
 
+/// How many rows one writer may have (Facts::writer_of); empty: any number.
+std::optional<std::int64_t> cap_of(const Recipe& recipe);
+
 /// Whether the query may match `entry`: what is neither a row nor dropped must answer no here.
 bool is_candidate(const Entry& entry, const Recipe& recipe, const Rating& rating);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "dataset/testing/made_log.h"
 
@@ -143,6 +144,44 @@ TEST(Select, AmongStrangersOnesOwnVoteIsNothingAndTenRowsAreEnough) {
   EXPECT_EQ(std::ranges::count(selection.dropped, DropReason::kAuthorCap, &Dropped::reason), 4);
   for (const Row& row : selection.rows) EXPECT_TRUE(row.rating.votes.empty());
   EXPECT_EQ(selected({&log}, "cap 3").rows.size(), 3U);
+}
+
+TEST(Select, WhoGoesOnWithAnotherKeyIsTheSameWriter) {
+  MadeLog log;
+  const RecordId first = log.data("Why is the sea salt?", kStories[0]);
+  log.vote(first, Vote::kUp);
+  log.succeed(2);
+  const RecordId vote = log.vote(first, Vote::kDown);
+  EXPECT_EQ(selected({&log}).rows[0].rating.votes, std::vector<RecordId>{vote});
+  EXPECT_TRUE(selected({&log}, "", Profile::kNetwork).rows[0].rating.votes.empty());
+  log.succeed(3);
+  log.data("Why does bread rise?", kStories[1]);
+  const Selection capped = selected({&log}, "cap 1");
+  EXPECT_EQ(capped.rows.size(), 1U);
+  const Selection network = selected({&log}, "", Profile::kNetwork);
+  ASSERT_EQ(network.rows.size(), 2U);
+  EXPECT_EQ(network.rows[0].split, network.rows[1].split);
+}
+
+TEST(Select, ALanguageThatIsNoneIsUndetermined) {
+  MadeLog log;
+  log.data("a?", kStories[0], {.language = "en\n- injected: true"});
+  log.data("b?", kStories[1], {.language = std::string(36, 'x')});
+  log.data("c?", kStories[2], {.language = "zh-Hant-TW"});
+  std::multiset<std::string> languages;
+  for (const Row& row : selected({&log}).rows) languages.insert(row.conversation.language);
+  EXPECT_EQ(languages, (std::multiset<std::string>{"und", "und", "zh-Hant-TW"}));
+}
+
+TEST(Select, ALogThatDoesNotAnswerForAnOriginalIsAnErrorAndNotAnotherRow) {
+  MadeLog log;
+  const RecordId original = log.data("Why does bread rise?", kStories[1]);
+  log.edit(original, "Why does bread rise?", "Yeast makes gas; the dough keeps it.");
+  EXPECT_TRUE(selected({&log}, "kind = edit").rows[0].original);
+  log.hide_body(original);
+  const auto facts = gather({{log.key(), &log}}, ledger::kPublicNet, 1, go_on);
+  const Recipe recipe{.query = *Query::parse("kind = edit")};
+  EXPECT_EQ(select(*facts, recipe, 1, go_on).error().code, ErrorCode::kDeadlineExceeded);
 }
 
 TEST(Select, AStrangersEditDoesNotPushOutWhatItEdits) {

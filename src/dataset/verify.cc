@@ -15,7 +15,8 @@ namespace loam::dataset {
 namespace {
 
 constexpr std::size_t kFaultsMax = 100;
-constexpr std::uint64_t kManifestBytesMax = std::uint64_t{4} << 20;
+/// It names every model, and rows may have 16 each.
+constexpr std::uint64_t kManifestBytesMax = std::uint64_t{256} << 20;
 /// Of a file's lines that are read together.
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
@@ -166,10 +167,7 @@ class Verifier {
     if (entry == nullptr) return refuse(" is in no log up to its height");
     if (const auto reason = ruled_out(facts_, *entry))
       return refuse(format(" must not be used: {}", reason_name(*reason)));
-    if (!entry->header.body_commitment ||
-        ledger::commitment(used.body) != *entry->header.body_commitment)
-      return refuse(": body or salt is not what was signed");
-    auto conversation = ledger::parse_conversation(used.body.body);
+    auto conversation = open_body(entry->header, used.body);
     if (!conversation) return refuse(format(": {}", conversation.error().message));
     return Opened{entry, used.is_row, *std::move(conversation)};
   }
@@ -177,6 +175,7 @@ class Verifier {
   void make_rows() {
     selection_.rows.reserve(opened_.size());
     std::set<ledger::RecordId> edited, originals;
+    std::map<crypto::PublicKey, std::int64_t> rows_of;
     for (const Opened& opened : opened_)
       if (opened.is_row && opened.entry->header.kind == ledger::Kind::kEdit)
         edited.insert(opened.entry->header.refs.front());
@@ -192,18 +191,32 @@ class Verifier {
       Row row = make_row(
           entry, edited.contains(entry.id) ? opened.conversation : std::move(opened.conversation),
           rating_of(entry.id), original == nullptr ? nullptr : &original->conversation);
+      const crypto::PublicKey& writer = facts_.writer_of(row.header.author);
       row.split =
-          split_of(manifest_.split_seed, split_key(row.header, row.conversation, recipe_.profile));
+          split_of(manifest_.split_seed, split_key(writer, row.conversation, recipe_.profile));
+      ++rows_of[writer];
       if (!(row.split == Split::kTrain ? row.header.scope.train : row.header.scope.eval))
         fault(format("row {}: its consent is not for {}", to_text(row.id), split_name(row.split)));
       if (row.original) originals.insert(*row.original);
+      if (original != nullptr && original->is_row) check_superseded(entry, *original->entry);
       selection_.rows.push_back(std::move(row));
     }
+    for (const auto& [writer, rows] : rows_of)
+      if (rows > cap_of(recipe_).value_or(rows))
+        fault(format("author {}: {} rows, {} are allowed", to_hex(writer), rows, *cap_of(recipe_)));
     for (const Opened& opened : opened_)
       if (!opened.is_row && !originals.contains(opened.entry->id))
         fault(format("{}: the text of record {} is in no row", kBodiesFile,
                      to_text(opened.entry->id)));
     out_.rows = selection_.rows.size();
+  }
+
+  /// A row that an edit took the place of. docs/formats/dataset.md, "superseded".
+  void check_superseded(const Entry& edit, const Entry& original) {
+    if (recipe_.profile == Profile::kNetwork &&
+        facts_.writer_of(edit.header.author) != facts_.writer_of(original.header.author))
+      return;
+    fault(format("row {}: an edit of it is a row, too", to_text(original.id)));
   }
 
   const Opened* find_opened(const ledger::RecordId& id) const {

@@ -53,7 +53,18 @@ class MadeLog : public ledger::LogSource {
         author_, 0, ledger::Kind::kRetraction, id,
         ledger::encode_retraction(ledger::RetractionReason::kAuthor)));
   }
+  /// The author's next key.
+  void succeed(std::uint8_t key) {
+    const ledger::KeyChange change{.successor = ledger::testing::key_of(key).public_key()};
+    ledger::Header header = ledger::testing::reference_header(author_, 0, ledger::Kind::kKey, {},
+                                                              ledger::encode_key_change(change));
+    header.refs.clear();
+    add(std::move(header));
+    set_author(key);
+  }
   void lose_body(const ledger::RecordId& id) { bodies_.erase(id); }
+  /// From now on its body cannot be read, for some time.
+  void hide_body(const ledger::RecordId& id) { hidden_ = id; }
   std::uint64_t size() const { return entries_.size(); }
 
   Result<std::string> read(std::string_view path, std::uint64_t) override {
@@ -72,6 +83,7 @@ class MadeLog : public ledger::LogSource {
         as_text(ledger::encode_bundle({begin, begin + static_cast<std::ptrdiff_t>(name.width)})));
   }
   Result<ledger::SaltedBody> body(const ledger::RecordId& id) override {
+    if (id == hidden_) return fail(ErrorCode::kDeadlineExceeded, "no answer");
     const auto found = bodies_.find(id);
     if (found == bodies_.end()) return fail(ErrorCode::kNotFound, "no body");
     return found->second;
@@ -114,6 +126,7 @@ class MadeLog : public ledger::LogSource {
   std::vector<Bytes> entries_;
   std::map<crypto::PublicKey, std::uint64_t> next_seq_;
   std::map<ledger::RecordId, ledger::SaltedBody> bodies_;
+  std::optional<ledger::RecordId> hidden_;
 };
 
 }  // namespace loam::dataset::testing
