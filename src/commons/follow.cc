@@ -12,13 +12,16 @@
 #include "commons/follow_copy.h"
 #include "env/file.h"
 #include "env/thread.h"
+#include "http/client.h"
 
 namespace loam::commons {
 namespace {
 
-constexpr std::size_t kLogsMax = 64;        // chosen
-constexpr std::size_t kUrlBytesMax = 2048;  // chosen
-constexpr std::chrono::seconds kLook{60};   // clocks may be set while the thread sleeps
+constexpr std::size_t kLogsMax = 64;          // chosen
+constexpr std::size_t kUrlBytesMax = 2048;    // chosen
+constexpr std::ptrdiff_t kEvidenceMax = 64;   // folders for each log; chosen
+constexpr std::ptrdiff_t kOtherKeysMax = 16;  // of them: with notes of other keys
+constexpr std::chrono::seconds kLook{60};     // clocks may be set while the thread sleeps
 
 struct Followed {
   std::shared_ptr<FollowCopy> copy;
@@ -196,19 +199,30 @@ class FollowingImpl final : public Following {
     return copy.poll(*source, options_.records_max, events);
   }
 
-  /// What was accepted last, and what came: src/commons/README.md. @return the folder.
+  /// What was accepted last, and what came: src/commons/README.md. @return the folder; empty if
+  /// enough is kept already.
   Result<std::string> keep_evidence(const FollowedLog& log, FollowCopy& copy,
                                     const Polled& polled) {
+    // Anybody can make notes of other keys: one of each, and not so many that they keep out what
+    // the log's own key proves.
+    const bool own = polled.signer.empty();
+    const std::string prefix = log.id + (own ? "-" : "-key-");
     const std::string name =
-        crypto::digest_hex(crypto::sha256(as_bytes(polled.came))).substr(0, 16);
-    const env::Path folder = folder_ / "evidence" / (log.id + "-" + name);
+        crypto::digest_hex(crypto::sha256(as_bytes(own ? polled.came : polled.signer)));
+    const env::Path all = folder_ / "evidence", folder = all / (prefix + name.substr(0, 16));
     if (env::is_plain_file(folder / "why")) return folder.string();
+    LOAM_TRY(env::make_folder(all));
+    const auto kept_before =
+        std::ranges::count_if(LOAM_TRY(env::names_in(all)),
+                              [&](const std::string& one) { return one.starts_with(prefix); });
+    if (kept_before >= (own ? kEvidenceMax : kOtherKeysMax)) return std::string();
     LOAM_TRY(env::make_folder(folder));
     const std::string kept = LOAM_TRY(copy.last_note());
     LOAM_TRY(env::write_file_atomic(folder / "kept", kept, 0600));
     LOAM_TRY(env::write_file_atomic(folder / "came", polled.came, 0600));
     LOAM_TRY(env::write_file_atomic(
-        folder / "why", format("{}\n{}\n{}\n", polled.refused, log.key, log.url), 0600));
+        folder / "why", format("{}\n{}\n{}\n", polled.refused, log.key, http::shown_url(log.url)),
+        0600));
     return folder.string();
   }
 

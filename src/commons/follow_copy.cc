@@ -45,6 +45,18 @@ Result<crypto::Checkpoint> open_checkpoint(const std::string& note,
   return checkpoint;
 }
 
+/// Who says to have signed the checkpoint in `note`: its first signature's name, and 30 of the 32
+/// bits by which a key is known. Empty if it is no note of a checkpoint.
+std::string signer_of(std::string_view note, const crypto::VerifierKey& key) {
+  const auto opened = crypto::open_note(note, key);
+  if (!opened && opened.error().code != ErrorCode::kCorrupt) return {};
+  const std::size_t end = note.rfind("\n\n");  // of the body, in every note
+  if (!crypto::parse_checkpoint(note.substr(0, end + 1))) return {};
+  const std::string_view line = note.substr(end + 2, note.find('\n', end + 2) - (end + 2));
+  constexpr std::size_t kHashCharacters = 5;
+  return std::string(line.substr(0, line.rfind(' ') + 1 + kHashCharacters));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FollowCopy>> FollowCopy::with(env::Path folder, FollowTable table) {
@@ -129,10 +141,30 @@ Result<std::vector<ledger::RecordId>> FollowCopy::erased_ahead() {
 
 Result<Polled> FollowCopy::poll(ledger::LogSource& source, std::uint64_t records_max,
                                 const PollEvents& events) {
+  auto polled = take(source, records_max, events);
+  LOAM_TRY(scrub());  // however it ended
+  return polled;
+}
+
+Result<> FollowCopy::scrub() {
+  const std::scoped_lock lock(mutex_);
+  if (!unscrubbed_) return {};
+  LOAM_TRY(storage_->scrub());
+  unscrubbed_ = false;
+  return {};
+}
+
+Result<Polled> FollowCopy::take(ledger::LogSource& source, std::uint64_t records_max,
+                                const PollEvents& events) {
   Polled out;
   out.came = LOAM_TRY(source.read("checkpoint", ledger::kNoteBytesMax));
   const auto came = open_checkpoint(out.came, key_);
   if (!came) {
+    // What anybody's web server says by mistake is no word of any log.
+    out.signer = signer_of(out.came, key_);
+    if (out.signer.empty())
+      return fail(ErrorCode::kCorrupt,
+                  format("{}/checkpoint: what is served there is no checkpoint", source.name()));
     out.refused = "its checkpoint is not signed by the key that it is followed by";
     return out;
   }
@@ -140,14 +172,14 @@ Result<Polled> FollowCopy::poll(ledger::LogSource& source, std::uint64_t records
   if (!out.refused.empty()) return out;
   LOAM_TRY(env::write_file_atomic(note_file(folder_), out.came, 0600));
   LOAM_TRY(load_frontier());
-  LOAM_TRY(take_bodies(source, events));  // that an earlier poll left
+  // Before any body: whatever becomes of those, what is retracted goes.
   const std::uint64_t begun = frontier_->size();
   while (frontier_->size() < came->size && frontier_->size() - begun < records_max) {
     if (events.should_stop()) return stopped();
     out.refused = LOAM_TRY(take_records(source, *came, events));
     if (!out.refused.empty()) return out;
-    LOAM_TRY(take_bodies(source, events));
   }
+  LOAM_TRY(take_bodies(source, events));
   LOAM_TRY(take_late_bodies(source, events));
   out.complete = frontier_->size() >= came->size;
   return out;
@@ -242,7 +274,7 @@ Result<std::string> FollowCopy::append(const std::vector<Bytes>& entries,
     });
     if (!kept && !refused.empty()) return refused;
     LOAM_TRY(std::move(kept));
-    if (!erased.empty()) LOAM_TRY(storage_->scrub());
+    unscrubbed_ = unscrubbed_ || !erased.empty();
   }
   for (const Bytes& entry : entries) frontier_->append(crypto::leaf_hash(entry));
   if (!erased.empty()) LOAM_TRY(events.on_erased(erased));
@@ -280,36 +312,39 @@ Result<> FollowCopy::put_bodies(const std::vector<FoundBody>& bodies) {
   });
 }
 
-/// Of records that were taken and not yet asked for.
+/// Of records that were taken and not yet asked for. However it ends, those that were asked for are
+/// settled, and the next poll goes on behind them.
 Result<> FollowCopy::take_bodies(ledger::LogSource& source, const PollEvents& events) {
   int failures = 0;
-  for (;;) {
-    std::uint64_t first = 0, last = 0;
+  Result<> going_on;
+  while (going_on) {
+    std::uint64_t next = 0, last = 0;
     {
       const std::scoped_lock lock(mutex_);
-      first = LOAM_TRY(table_.settled());
-      last = std::min(LOAM_TRY(storage_->size()), first + kBodiesAtOnce);
+      next = LOAM_TRY(table_.settled());
+      last = std::min(LOAM_TRY(storage_->size()), next + kBodiesAtOnce);
     }
-    if (first >= last) return {};
+    if (next >= last) return {};
     std::vector<FoundBody> bodies;
     std::vector<std::uint64_t> missing;
-    for (std::uint64_t i = first; i < last; ++i) {
-      if (events.should_stop()) return stopped();
-      auto found = find_body(source, i);
-      if (found) {
-        failures = 0;
-        if (*found) bodies.push_back(**std::move(found));
-        continue;
+    for (; going_on && next < last; ++next) {
+      Result<std::optional<FoundBody>> found = stopped();
+      if (!events.should_stop()) found = find_body(source, next);
+      if (!found && !is_passing(found.error())) {
+        going_on = std::unexpected(found.error());
+        break;
       }
-      if (!is_passing(found.error()) || ++failures >= kFailuresMax)
-        return std::unexpected(found.error());
-      missing.push_back(i);
+      failures = found ? 0 : failures + 1;
+      if (!found) missing.push_back(next);
+      if (failures >= kFailuresMax) going_on = std::unexpected(found.error());
+      if (found && *found) bodies.push_back(**std::move(found));
     }
     const std::scoped_lock lock(mutex_);
     LOAM_TRY(put_bodies(bodies));
-    LOAM_TRY(table_.settle(last, missing));
-    settled_ = last;
+    LOAM_TRY(table_.settle(next, missing));
+    settled_ = next;
   }
+  return going_on;
 }
 
 Result<> FollowCopy::take_late_bodies(ledger::LogSource& source, const PollEvents& events) {
@@ -322,14 +357,15 @@ Result<> FollowCopy::take_late_bodies(ledger::LogSource& source, const PollEvent
   for (const PendingBody& late : pending) {
     if (events.should_stop()) return stopped();
     const auto found = find_body(source, late.index);
-    if (!found && (!is_passing(found.error()) || ++failures >= kFailuresMax))
-      return std::unexpected(found.error());
+    if (!found && !is_passing(found.error())) return std::unexpected(found.error());
     {
       const std::scoped_lock lock(mutex_);
       if (found && *found) LOAM_TRY(put_bodies({**found}));
       LOAM_TRY(found || late.tries >= kTriesMax ? table_.drop_pending(late.index)
                                                 : table_.count_try(late.index));
     }
+    failures = found ? 0 : failures + 1;
+    if (failures >= kFailuresMax) return std::unexpected(found.error());
     if (found && *found) LOAM_TRY(events.on_late_body(late.index));
   }
   return {};

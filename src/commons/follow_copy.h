@@ -22,6 +22,7 @@ struct PollEvents {
 struct Polled {
   std::string refused = {};  // why; empty: it was not
   std::string came = {};     // if it was refused: the checkpoint, as it came
+  std::string signer = {};   // if another key signed it: which, as the note says
   bool complete = false;     // nothing is left to be read
 };
 
@@ -46,8 +47,10 @@ class FollowCopy {
   /// What is retracted by records behind those: erased here, and perhaps indexed still.
   Result<std::vector<ledger::RecordId>> erased_ahead();
 
-  /// Takes what is new, at most `records_max` records.
-  /// @error Corrupt  files that do not fit the checkpoint. Unavailable and others as LogSource.
+  /// Takes what is new, at most `records_max` records: those first, and what they retract goes,
+  /// then bodies, as far as they can be had.
+  /// @error Corrupt  no checkpoint, or files that do not fit it. Unavailable and others as
+  ///        LogSource; whatever was taken before stays.
   Result<Polled> poll(ledger::LogSource& source, std::uint64_t records_max,
                       const PollEvents& events);
 
@@ -61,6 +64,9 @@ class FollowCopy {
   static Result<std::unique_ptr<FollowCopy>> with(env::Path folder, FollowTable table);
 
   Result<crypto::Checkpoint> last_checkpoint() const;
+  Result<Polled> take(ledger::LogSource& source, std::uint64_t records_max,
+                      const PollEvents& events);
+  Result<> scrub();
   Result<std::string> check_goes_on(ledger::LogSource& source, const crypto::Checkpoint& came);
   Result<> load_frontier();
   Result<std::string> take_records(ledger::LogSource& source, const crypto::Checkpoint& head,
@@ -80,6 +86,7 @@ class FollowCopy {
   std::mutex mutex_;
   FollowTable table_;                         // under mutex_
   std::unique_ptr<ledger::Storage> storage_;  // under mutex_
+  bool unscrubbed_ = true;                    // under mutex_; erased text may be in its file
   std::atomic<std::uint64_t> settled_ = 0;    // as in table_
   std::optional<crypto::Frontier> frontier_;  // of all of storage_; poll() only
 };

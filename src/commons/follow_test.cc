@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/check.h"
@@ -13,6 +14,7 @@
 #include "env/random.h"
 #include "ledger/testing/make_record.h"
 #include "ledger/tiles.h"
+#include "store/database.h"
 
 namespace loam::commons {
 namespace {
@@ -72,7 +74,7 @@ struct Server {
   Published* log = nullptr;
   std::map<std::string, Result<std::string>> instead = {};  // of files, by path
   std::optional<Error> body_error = {};
-  std::optional<RecordId> missing = {};  // whose body is an error of the server
+  std::set<RecordId> missing = {};  // whose bodies are an error of the server
   std::size_t requests = 0;
 };
 
@@ -88,7 +90,7 @@ class ServedLog final : public ledger::LogSource {
   Result<ledger::SaltedBody> body(const RecordId& id) override {
     ++server_.requests;
     if (server_.body_error) return std::unexpected(*server_.body_error);
-    if (server_.missing == id) return fail(ErrorCode::kUnavailable, "an error");
+    if (server_.missing.contains(id)) return fail(ErrorCode::kUnavailable, "an error");
     const auto found = server_.log->bodies_.find(id);
     if (found == server_.log->bodies_.end()) return fail(ErrorCode::kNotFound, "gone");
     return found->second;
@@ -296,6 +298,42 @@ TEST_F(FollowTest, AShrunkLogAndOneOfAnotherKeyAreRefused) {
   EXPECT_EQ(found("tea"), 2U);
 }
 
+TEST_F(FollowTest, WhatIsNoCheckpointIsTroubleAndProvesNothing) {
+  log_.data("tea");
+  log_.publish();
+  const std::string id = add();
+  poll(id);
+  for (const char* served : {"<html>Sign in to go on</html>", "", "a\n1\nx\n\n— a AAAA\n"}) {
+    server_.instead.insert_or_assign("checkpoint", served);
+    const FollowedLog now = poll(id);
+    EXPECT_EQ(now.state, FollowState::kTrouble) << served;
+    EXPECT_EQ(now.evidence, "") << served;
+  }
+  EXPECT_FALSE(env::stamp(folder_ / "home" / "evidence"));
+}
+
+TEST_F(FollowTest, OfOtherKeysOneCheckpointEachIsKeptAndNotTooMany) {
+  log_.data("tea");
+  log_.publish();
+  const std::string id = add();
+  poll(id);
+  const auto serve = [&](std::uint8_t key, int number) {
+    const crypto::Checkpoint made{.origin = log_.verifier().name,
+                                  .extensions = {std::to_string(number)}};
+    server_.instead.insert_or_assign(
+        "checkpoint", crypto::sign_note(made.text(), log_.verifier().name, key_of(key)));
+    return poll(id);
+  };
+  const auto kept = [&] { return env::names_in(folder_ / "home" / "evidence")->size(); };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(serve(20, i).state, FollowState::kRefused);
+  EXPECT_EQ(kept(), 1U);
+  for (std::uint8_t key = 21; key < 50; ++key) serve(key, 1);
+  EXPECT_EQ(kept(), 16U);
+  // What the log's own key signed is kept all the same, and that not without end.
+  for (int i = 0; i < 90; ++i) EXPECT_EQ(serve(1, i).state, FollowState::kRefused);
+  EXPECT_EQ(kept(), 64U);
+}
+
 TEST_F(FollowTest, FilesThatDoNotFitTheCheckpointAreTroubleAndNotTaken) {
   for (int i = 0; i < 300; ++i) log_.data("tea");
   log_.publish();
@@ -359,13 +397,57 @@ TEST_F(FollowTest, BodiesThatCouldNotBeHadComeLate) {
   const RecordId missed = log_.data("coffee");
   log_.data("milk");
   log_.publish();
-  server_.missing = missed;
+  server_.missing = {missed};
   EXPECT_EQ(poll(id).state, FollowState::kFollowed);
   EXPECT_EQ(found("milk"), 1U);
   EXPECT_EQ(found("coffee"), 0U);
-  server_.missing.reset();
+  server_.missing.clear();
   poll(id);
   EXPECT_EQ(found("coffee"), 1U);
+}
+
+TEST_F(FollowTest, BodiesThatNeverComeKeepNoRetractionBack) {
+  const RecordId gone = log_.data("a planted-needle-six");
+  log_.publish();
+  const std::string id = add();
+  poll(id);
+  for (int i = 0; i < 4; ++i) server_.missing.insert(log_.data(format("tea {}", i)));
+  log_.data("coffee");
+  log_.publish();
+  EXPECT_EQ(poll(id).state, FollowState::kTrouble);
+  log_.retract(gone);
+  log_.publish();
+  const FollowedLog now = poll(id);
+  EXPECT_EQ(now.behind, 0U);
+  EXPECT_FALSE(home_holds("planted-needle-six"));
+  EXPECT_EQ(found("coffee"), 1U);
+  server_.missing.clear();
+  EXPECT_EQ(poll(id).state, FollowState::kFollowed);
+  EXPECT_EQ(found("tea"), 4U);
+}
+
+TEST_F(FollowTest, TextThatAnotherProgramKeepsInTheFileGoesWithALaterPoll) {
+  const RecordId gone = log_.data("a planted-needle-seven");
+  log_.publish();
+  const std::string id = add();
+  poll(id);
+  log_.retract(gone);
+  log_.data("tea");
+  log_.publish();
+  {
+    const std::array<std::string_view, 1> none = {""};
+    auto other = store::Database::open(folder_ / "home/followed" / id / "records.db", none);
+    ASSERT_TRUE(other) << other.error().message;
+    auto rows = *other->prepare("SELECT id FROM bodies");
+    ASSERT_TRUE(*rows.step());
+    EXPECT_EQ(poll(id).state, FollowState::kTrouble);
+    EXPECT_TRUE(home_holds("planted-needle-seven"));
+  }
+  const FollowedLog now = poll(id);
+  EXPECT_EQ(now.state, FollowState::kFollowed) << now.trouble;
+  EXPECT_EQ(now.records, 3U);
+  EXPECT_FALSE(home_holds("planted-needle-seven"));
+  EXPECT_EQ(found("tea"), 1U);
 }
 
 TEST_F(FollowTest, OnePollTakesNoMoreThanItMay) {

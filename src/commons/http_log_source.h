@@ -10,7 +10,8 @@
 namespace loam::commons {
 
 /// The log below `url`, which ends in /log or wherever its checkpoint lies; a slash at its end is
-/// allowed. Nothing is asked for yet. Every reply is bounded in size and time.
+/// allowed. Nothing is asked for yet. Every reply is bounded in size and time; redirects are not
+/// followed. Messages name the URL without user, password and query.
 /// `should_stop` ends a request with Cancelled; may be empty.
 /// @error InvalidArgument  not an http or https URL.
 /// @thread any
