@@ -263,8 +263,11 @@ class SearchImpl final : public Search {
     return scrub();
   }
   Result<> scrub() {
+    unscrubbed_ = true;
     const std::scoped_lock lock(reading_);  // a reader would keep the write-ahead log
-    return writer_->scrub();
+    LOAM_TRY(writer_->scrub());
+    unscrubbed_ = false;
+    return {};
   }
 
   // --- Indexing. Under writing_. ---
@@ -392,6 +395,7 @@ class SearchImpl final : public Search {
     const auto done = mended([&]() -> Result<> {
       if (!writer_) LOAM_TRY(begin());
       for (const SourcePtr& source : sources_) more = LOAM_TRY(index_some(*source)) || more;
+      if (unscrubbed_) LOAM_TRY(scrub());
       return {};
     });
     if (!done) say(done.error());
@@ -409,6 +413,7 @@ class SearchImpl final : public Search {
   std::mutex writing_;                 // taken before all others
   std::optional<SearchTable> writer_;  // under writing_; empty while it cannot be opened
   std::string last_trouble_;           // under writing_
+  bool unscrubbed_ = false;            // under writing_; removed words may still be in the files
   std::mutex reading_;
   std::optional<SearchTable> reader_;  // under reading_
   std::mutex listing_;

@@ -91,6 +91,8 @@ class Search {
 
   /// Erases what is indexed of these records: to be called after a retraction is committed and
   /// before it is acknowledged. Takes time with the size of the index.
+  /// @error Unavailable  they are found no more, and traces of them may be in the file, which
+  ///        another program reads: to be called again.
   virtual Result<> erase(std::span<const ledger::RecordId> ids) = 0;
   /// A record that the operator blocked is not shown. Call before it is blocked, and after it is
   /// no longer.

@@ -101,6 +101,14 @@ Result<SearchTable> SearchTable::open(const env::Path& file) {
   return SearchTable(LOAM_TRY(store::Database::open(file, kMigrations)));
 }
 
+Result<> SearchTable::transaction(const std::function<Result<>()>& body) {
+  voted_.clear();
+  return database_.transaction([&]() -> Result<> {
+    LOAM_TRY(body());
+    return count_votes();
+  });
+}
+
 Result<SearchTable::Place> SearchTable::place(const std::string& origin) {
   auto insert =
       LOAM_TRY(database_.prepare("INSERT OR IGNORE INTO logs (origin, next) VALUES (?, 0)"));
@@ -123,11 +131,10 @@ Result<> SearchTable::set_next(std::int64_t log, std::uint64_t next) {
 }
 
 Result<> SearchTable::remove_log(std::int64_t log) {
-  std::vector<crypto::Digest> voted;  // perhaps in other logs
-  {
+  {  // what it voted on may be in other logs
     auto rows = LOAM_TRY(database_.prepare("SELECT DISTINCT target FROM votes WHERE log = ?"));
     rows.bind(0, log);
-    while (LOAM_TRY(rows.step())) voted.push_back(fixed<32>(rows.blob(0)));
+    while (LOAM_TRY(rows.step())) voted_.insert(fixed<32>(rows.blob(0)));
   }
   for (const std::string_view sql :
        {"DELETE FROM words WHERE rowid IN (SELECT doc FROM docs WHERE log = ?)",
@@ -136,7 +143,6 @@ Result<> SearchTable::remove_log(std::int64_t log) {
     auto statement = LOAM_TRY(database_.prepare(sql));
     LOAM_TRY(statement.bind(0, log).run());
   }
-  for (const crypto::Digest& target : voted) LOAM_TRY(recount(target));
   return {};
 }
 
@@ -170,7 +176,8 @@ Result<> SearchTable::add(std::int64_t log, const ledger::StoredRecord& stored,
   LOAM_TRY(model.bind(0, conversation.model_name).bind(1, number).run());
   for (const crypto::Digest& hash : header.models)
     LOAM_TRY(model.bind(0, crypto::digest_hex(hash)).bind(1, number).run());
-  return recount(id);
+  voted_.insert(id);
+  return {};
 }
 
 Result<> SearchTable::add_vote(std::int64_t log, const ledger::Record& vote) {
@@ -183,16 +190,18 @@ Result<> SearchTable::add_vote(std::int64_t log, const ledger::Record& vote) {
   insert.bind_blob(3, header.author).bind(4, static_cast<std::int64_t>(header.seq));
   const ledger::Vote value = LOAM_TRY(ledger::decode_vote(header.payload));
   LOAM_TRY(insert.bind(5, std::int64_t{std::to_underlying(value)}).run());
-  return recount(target);
+  voted_.insert(target);
+  return {};
 }
 
 /// Sums the newest vote of each author.
-Result<> SearchTable::recount(const crypto::Digest& target) {
+Result<> SearchTable::count_votes() {
   // With max() SQLite takes the other columns of a group from the row that has it.
   auto update = LOAM_TRY(database_.prepare(
       "UPDATE docs SET (up, down) = (SELECT COALESCE(SUM(vote = 1), 0), COALESCE(SUM(vote = -1), 0)"
       " FROM (SELECT vote, max(seq) FROM votes WHERE target = ?1 GROUP BY author)) WHERE id = ?1"));
-  return update.bind_blob(0, target).run();
+  for (const crypto::Digest& target : voted_) LOAM_TRY(update.bind_blob(0, target).run());
+  return {};
 }
 
 Result<bool> SearchTable::withdraw(std::int64_t log, const ledger::Record& retraction) {
@@ -214,14 +223,12 @@ Result<bool> SearchTable::withdraw(std::int64_t log, const ledger::Record& retra
 
 Result<> SearchTable::remove(const ledger::RecordId& id) {
   std::optional<std::int64_t> doc;
-  Bytes voted;
   {
     auto row = LOAM_TRY(database_.prepare("SELECT doc FROM docs WHERE id = ?"));
     if (LOAM_TRY(row.bind_blob(0, id.digest).step())) doc = row.integer(0);
     auto vote = LOAM_TRY(database_.prepare("DELETE FROM votes WHERE id = ? RETURNING target"));
-    if (LOAM_TRY(vote.bind_blob(0, id.digest).step())) voted = vote.blob(0);
+    if (LOAM_TRY(vote.bind_blob(0, id.digest).step())) voted_.insert(fixed<32>(vote.blob(0)));
   }
-  if (!voted.empty()) LOAM_TRY(recount(fixed<32>(voted)));
   return doc ? remove_doc(*doc) : Result<>();
 }
 

@@ -1,6 +1,8 @@
 // The words index on the disk. Inside this module only.
 #pragma once
 
+#include <set>
+
 #include "commons/search.h"
 #include "store/database.h"
 
@@ -12,10 +14,9 @@ class SearchTable {
  public:
   static Result<SearchTable> open(const env::Path& file);
 
-  /// Runs `body`, which may call the writing functions below; none of them outside.
-  Result<> transaction(const std::function<Result<>()>& body) {
-    return database_.transaction(body);
-  }
+  /// Runs `body`, which may call the writing functions below; none of them outside. At its end the
+  /// votes on each record that they concern are counted, once.
+  Result<> transaction(const std::function<Result<>()>& body);
   /// The log's number, and how many of its records were indexed.
   struct Place {
     std::int64_t log = 0;
@@ -53,8 +54,9 @@ class SearchTable {
  private:
   explicit SearchTable(store::Database database) : database_(std::move(database)) {}
   Result<> remove_doc(std::int64_t doc);
-  Result<> recount(const crypto::Digest& target);
+  Result<> count_votes();
   store::Database database_;
+  std::set<crypto::Digest> voted_;  // in the transaction that runs: what is to be counted anew
 };
 
 }  // namespace loam::commons

@@ -11,6 +11,7 @@
 #include "commons/testing/made_log.h"
 #include "env/file.h"
 #include "env/random.h"
+#include "store/database.h"
 
 namespace loam::commons {
 namespace {
@@ -160,6 +161,27 @@ TEST_F(SearchTest, TheNewestVoteOfEachAuthorCounts) {
   EXPECT_EQ(page({.words = "one"}).hits.at(0).votes_down, 2);
   log_.vote(one, ledger::Vote::kNone);
   EXPECT_EQ(page({.words = "one"}).hits.at(0).votes_down, 1);
+}
+
+TEST_F(SearchTest, ManyVotesOnARecordAreCountedTogether) {
+  const RecordId id = log_.data("tea");
+  index_all();
+  {
+    const std::array<std::string_view, 1> none = {""};
+    auto other = store::Database::open(folder_ / "search.db", none);
+    ASSERT_TRUE(other) << other.error().message;
+    ASSERT_TRUE(
+        other->execute("CREATE TABLE counted (docs INTEGER); CREATE TRIGGER t AFTER UPDATE "
+                       "OF up ON docs BEGIN INSERT INTO counted VALUES (1); END"));
+  }
+  for (int i = 0; i < 200; ++i) log_.vote(id, ledger::Vote::kUp);
+  index_all();
+  EXPECT_EQ(page({.words = "tea"}).hits.at(0).votes_up, 1);
+  const std::array<std::string_view, 1> none = {""};
+  auto other = store::Database::open(folder_ / "search.db", none);
+  auto rows = *other->prepare("SELECT count(*) FROM counted");
+  ASSERT_TRUE(*rows.step());
+  EXPECT_LT(rows.integer(0), 10);  // one for each transaction
 }
 
 TEST_F(SearchTest, PagesTogetherAreTheWholeListInOneOrder) {
