@@ -15,28 +15,40 @@ namespace {
 constexpr std::uint64_t kListBytesMax = std::uint64_t{16} << 20;
 constexpr std::size_t kPieceBytes = 1U << 20;
 constexpr const char* kDatasetBodies = "bodies.jsonl";  // docs/formats/dataset.md
+/// What a killed export leaves of a body is named as the body, with this and more behind.
+constexpr const char* kUnfinished = ".tmp-";
+constexpr const char* kDatasetUnfinished = ".building";  // behind the name of its folder
 
 enum class Texts { kNone, kErased, kLeft };
 
-Texts erase_from_export(const env::Path& folder, std::span<const ledger::RecordId> records) {
-  Texts out = Texts::kNone;
-  for (const ledger::RecordId& record : records) {
-    const env::Path file = folder / "body" / to_text(record);
-    if (!env::stamp(file)) continue;
-    const auto removed = env::remove_file(file);
-    if (!removed) {
-      log::warning("commons", "a retracted text stays in an export: {}", removed.error().message);
-      return Texts::kLeft;
-    }
-    out = Texts::kErased;
+/// @return whether there were any.
+Result<bool> remove_bodies(const env::Path& folder, std::span<const ledger::RecordId> records) {
+  const auto files = env::names_in(folder);
+  if (!files && files.error().code == ErrorCode::kNotFound) return false;
+  if (!files) return std::unexpected(files.error());
+  std::set<std::string> names;
+  for (const ledger::RecordId& record : records) names.insert(to_text(record));
+  bool removed = false;
+  for (const std::string& file : *files) {
+    if (!names.contains(file.substr(0, file.find(kUnfinished)))) continue;
+    LOAM_TRY(env::remove_tree(folder / file));
+    removed = true;
   }
-  return out;
+  LOAM_TRY(env::sync_folder(folder));  // also of a call that was cut off
+  return removed;
 }
 
-/// Whether a data set's texts are those of one of `records`, among others.
+Texts erase_from_export(const env::Path& folder, std::span<const ledger::RecordId> records) {
+  const auto removed = remove_bodies(folder / "body", records);
+  if (removed) return *removed ? Texts::kErased : Texts::kNone;
+  log::warning("commons", "a retracted text stays in an export: {}", removed.error().message);
+  return Texts::kLeft;
+}
+
+/// Whether a data set's texts are, or may be, those of one of `records`, among others.
 bool dataset_holds(const env::Path& bodies, std::span<const ledger::RecordId> records) {
   const auto file = env::open_read(bodies);
-  if (!file) return false;
+  if (!file) return file.error().code != ErrorCode::kNotFound;
   std::vector<std::string> names;
   for (const ledger::RecordId& record : records) names.push_back(to_text(record));
   const std::size_t overlap = names.empty() ? 0 : names.front().size();
@@ -44,7 +56,7 @@ bool dataset_holds(const env::Path& bodies, std::span<const ledger::RecordId> re
   Bytes more(kPieceBytes);
   for (std::uint64_t at = 0;;) {
     const auto n = env::read_at(*file, bodies, at, more);
-    if (!n || *n == 0) return false;
+    if (!n || *n == 0) return !n.has_value();
     at += *n;
     piece += as_text(ByteView(more).first(*n));
     for (const std::string& name : names)
@@ -82,6 +94,10 @@ Result<Copies::Reached> Copies::erase(std::span<const ledger::RecordId> records)
     const std::string_view name = std::string_view(list).substr(at, end - at);
     at = end + 1;
     if (name.empty() || !seen.insert(name).second) continue;
+    // A build, or what is left of one, may have read the texts. Before the folder that it becomes.
+    const env::Path building = std::string(name) + kDatasetUnfinished;
+    const auto there = env::stamp(building);
+    if (there || there.error().code != ErrorCode::kNotFound) out.left.push_back(building);
     const Texts texts = erase_from_export(name, records);
     if (texts == Texts::kErased) out.erased.emplace_back(name);
     if (texts == Texts::kLeft || dataset_holds(env::Path(name) / kDatasetBodies, records))

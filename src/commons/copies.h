@@ -23,9 +23,12 @@ class Copies {
 
   struct Reached {
     std::vector<env::Path> erased;  // exports that had their texts, and no longer do
-    std::vector<env::Path> left;    // data sets, sealed as they are; exports that cannot be written
+    // Data sets, sealed as they are; unfinished ones, FOLDER.building; what cannot be read or
+    // written.
+    std::vector<env::Path> left;
   };
-  /// Deletes the texts of `records` from exports. Folders that are not there (any more) hold none.
+  /// Deletes the texts of `records` from exports, for good: a power cut brings none of them back.
+  /// Folders that are not there (any more) hold none.
   /// @error as env::read_file(), of the list.
   Result<Reached> erase(std::span<const ledger::RecordId> records) const;
 

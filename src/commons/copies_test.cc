@@ -48,6 +48,32 @@ TEST_F(CopiesTest, ARetractionReachesTheExportsAndNamesTheDataSets) {
   EXPECT_TRUE(std::filesystem::exists(unlisted));
 }
 
+TEST_F(CopiesTest, WhatAKilledExportOrBuildLeftIsFound) {
+  const ledger::RecordId gone = record("gone"), kept = record("kept");
+  const env::Path half = write(env::Path("export/body") / (to_text(gone) + ".tmp-x7"), "{}");
+  const env::Path other = write(env::Path("export/body") / (to_text(kept) + ".tmp-x7"), "{}");
+  write("set.building/bodies.jsonl", "");
+  write("whole/manifest.json", "");
+  for (const char* name : {"export", "set", "whole"}) ASSERT_TRUE(copies_.remember(folder_ / name));
+  const auto reached = copies_.erase(std::array{gone});
+  ASSERT_TRUE(reached) << reached.error().message;
+  EXPECT_EQ(reached->erased, std::vector{folder_ / "export"});
+  EXPECT_EQ(reached->left, std::vector{folder_ / "set.building"});
+  EXPECT_FALSE(std::filesystem::exists(half));
+  EXPECT_TRUE(std::filesystem::exists(other));
+}
+
+TEST_F(CopiesTest, WhatCannotBeReadMayHoldATextAndIsNamed) {
+  write("set/bodies.jsonl/a folder in place of the file", "");
+  std::filesystem::create_directories(folder_ / "circle");
+  std::filesystem::create_symlink("bodies.jsonl", folder_ / "circle" / "bodies.jsonl");
+  std::filesystem::create_symlink("body", folder_ / "circle" / "body");
+  for (const char* name : {"set", "circle"}) ASSERT_TRUE(copies_.remember(folder_ / name));
+  const auto reached = copies_.erase(std::array{record("gone")});
+  ASSERT_TRUE(reached) << reached.error().message;
+  EXPECT_EQ(reached->left, (std::vector{folder_ / "set", folder_ / "circle"}));
+}
+
 TEST_F(CopiesTest, NothingWasWrittenYet) {
   const auto reached = copies_.erase(std::array{record("x")});
   ASSERT_TRUE(reached) << reached.error().message;
