@@ -233,6 +233,26 @@ Result<bool> write_if_other(const env::Path& file, std::string_view content) {
   return true;
 }
 
+/// The body of the record at `index` as `file`, if it may be served. @return whether it was
+/// written.
+Result<bool> export_body(Storage& storage, std::uint64_t index, const RecordId& id,
+                         const env::Path& file) {
+  const auto served = [&]() -> Result<std::optional<SaltedBody>> {
+    const auto stored = LOAM_TRY(storage.at(index));
+    if (!stored || stored->blocked) return std::nullopt;
+    return storage.body(id);
+  };
+  if (const auto body = LOAM_TRY(served())) {
+    const bool written = LOAM_TRY(write_if_other(file, body_json(*body)));
+    // Whoever retracts a record removes the files that are there: this one came later, perhaps.
+    if (LOAM_TRY(served())) return written;
+  }
+  if (!env::stamp(file)) return false;
+  LOAM_TRY(env::remove_tree(file));
+  LOAM_TRY(env::sync_folder(file.parent_path()));
+  return false;
+}
+
 /// Every tile and bundle of a tree of `size` leaves.
 std::vector<std::string> files_of(std::uint64_t size) {
   std::vector<std::string> out;
@@ -265,12 +285,9 @@ Result<std::uint64_t> export_log(const env::Path& folder, const crypto::Verifier
   for (std::uint64_t index = 0; index < checkpoint.size; ++index) {
     const auto stored = LOAM_TRY(storage.at(index));
     if (!stored) continue;
-    const env::Path file = target / "body" / to_text(stored->record.id);
-    const auto body = LOAM_TRY(storage.body(stored->record.id));
-    if (body && !stored->blocked)
-      written += LOAM_TRY(write_if_other(file, body_json(*body))) ? 1U : 0U;
-    else
-      LOAM_TRY(env::remove_tree(file));
+    const RecordId& id = stored->record.id;
+    const env::Path file = target / "body" / to_text(id);
+    written += LOAM_TRY(export_body(storage, index, id, file)) ? 1U : 0U;
   }
   // Last, so that whoever reads it finds everything below it.
   const std::string note = LOAM_TRY(env::read_file(folder / "checkpoint", kFileBytesMax));
