@@ -5,11 +5,11 @@
 #include "base/format.h"
 #include "base/parse.h"
 #include "cli/interrupt.h"
+#include "cli/log_source.h"
 #include "cli/own_log.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "commons/copies.h"
-#include "commons/http_log_source.h"
 #include "dataset/build.h"
 #include "dataset/parallel.h"
 #include "dataset/verify.h"
@@ -34,12 +34,6 @@ struct Logs {
   std::optional<OwnLog> own;
 };
 
-Result<std::unique_ptr<ledger::LogSource>> open_source(const std::string& from) {
-  if (from.starts_with("http://") || from.starts_with("https://"))
-    return commons::open_http_log(from, [] { return InterruptGuard::interrupted(); });
-  return ledger::open_log_folder(from);
-}
-
 /// The i-th key belongs to the i-th source. Without either it is this machine's own log.
 Result<Logs> logs_of(const Invocation& invocation, const DataOptions& options) {
   Logs out;
@@ -51,7 +45,7 @@ Result<Logs> logs_of(const Invocation& invocation, const DataOptions& options) {
                        options.keys.size()),
                 "whoever runs a log publishes its key; `loam ledger head` shows this node's");
   for (std::size_t i = 0; i < options.from.size(); ++i) {
-    out.sources.push_back(LOAM_TRY(open_source(options.from[i])));
+    out.sources.push_back(LOAM_TRY(open_log_at(invocation, "read a log", options.from[i])));
     out.inputs.push_back({out.keys[i], out.sources.back().get()});
   }
   if (options.keys.empty()) {

@@ -7,9 +7,11 @@
 
 #include "base/format.h"
 #include "cli/completion.h"
+#include "cli/exit_code.h"
 #include "cli/node_client.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
+#include "crypto/note.h"
 #include "env/random.h"
 
 namespace loam::cli {
@@ -138,6 +140,21 @@ TEST_F(ProgramTest, CompletionsKnowEveryVerbAndOption) {
   EXPECT_FALSE(completion_script(root, "csh"));
 }
 
+TEST_F(ProgramTest, AnOfflineNodeReadsNoLogOverTheNetwork) {
+  const auto key = crypto::SigningKey::from_seed({});
+  const auto verifier = crypto::VerifierKey::of("loam/x", key.public_key()).text();
+  for (const char* verb : {"build", "verify"}) {
+    std::vector<std::string> arguments = {"data",  verb,     "--from", "http://127.0.0.1:1/log",
+                                          "--key", verifier, "--set",  "offline=true"};
+    if (verb == std::string_view("build"))
+      arguments.insert(arguments.end(), {"--out", (home_ / "set").string()});
+    else
+      arguments.insert(arguments.begin() + 2, (home_ / "set").string());
+    EXPECT_EQ(run(arguments), static_cast<int>(exit_code_of(ErrorCode::kPermissionDenied))) << err_;
+    EXPECT_NE(err_.find("offline"), std::string::npos) << err_;
+  }
+}
+
 TEST(NodeReplies, AnErrorReplyBecomesTheErrorThatItMeans) {
   EXPECT_EQ(error_of_reply(404, R"({"error":{"message":"m","code":"model_not_found"}})").code,
             ErrorCode::kNotFound);
@@ -160,6 +177,11 @@ TEST(NodeReplies, TimesAreReadAndAnythingElseIsZero) {
 
 TEST(Console, WhatATerminalWouldObeyIsMadeVisible) {
   EXPECT_EQ(printable("a\x1b[2Jb\tc\nd\x07"), "a\\x1b[2Jb\tc\nd\\x07");
+  EXPECT_EQ(printable("a\u009b2Jb\u0080\u007f"), "a\\xc2\\x9b2Jb\\xc2\\x80\\x7f");
+  EXPECT_EQ(printable("txt\u202Eexe \u2066x\u2069"),
+            "txt\\xe2\\x80\\xaeexe \\xe2\\x81\\xa6x\\xe2\\x81\\xa9");
+  EXPECT_EQ(printable("é \u00a0 \u2029\u202f\u2065\u206a € \xE2\x80"),
+            "é \u00a0 \u2029\u202f\u2065\u206a € \xE2\x80");
 }
 
 TEST(Console, NotesAndProgressAreForTerminalsOnly) {

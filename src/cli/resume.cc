@@ -5,8 +5,7 @@
 #include "base/format.h"
 #include "cli/identity.h"
 #include "cli/interrupt.h"
-#include "cli/invocation.h"
-#include "commons/http_log_source.h"
+#include "cli/log_source.h"
 #include "ledger/home.h"
 
 namespace loam::cli {
@@ -17,20 +16,10 @@ struct ResumeOptions {
   bool new_log = false;
 };
 
-Result<std::unique_ptr<ledger::LogSource>> copy_at(const Invocation& invocation,
-                                                   const std::string& where) {
-  if (!where.contains("://")) return ledger::open_log_folder(std::filesystem::absolute(where));
-  if (LOAM_TRY(config_of(invocation)).config.offline)
-    return fail(ErrorCode::kPermissionDenied,
-                format("resume from {}: this node is offline: it opens no connection", where),
-                "give a folder, or allow it for this call: --set offline=false");
-  return commons::open_http_log(where, InterruptGuard::interrupted);
-}
-
 Result<int> from_copy(Invocation& invocation, const ledger::LogHome& home,
                       const std::string& where) {
   const InterruptGuard guard;
-  const auto copy = LOAM_TRY(copy_at(invocation, where));
+  const auto copy = LOAM_TRY(open_log_at(invocation, "resume", where));
   Console& console = invocation.console;
   const auto done =
       LOAM_TRY(ledger::resume_log(home, *copy, [&](std::uint64_t at, std::uint64_t of) {
