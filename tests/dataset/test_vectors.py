@@ -269,7 +269,7 @@ def test_a_log_copy_that_is_not_whole_or_not_the_logs_is_noticed(made):
 def test_a_key_of_another_log_is_refused(made):
     other = make_dataset.Log(make_dataset.Key("nobody's log", 12)).verifier_key()
     done = check(made.folder, [other, *made.keys[1:]])
-    assert done.returncode == 1 and "not the logs whose keys were given" in done.stderr
+    assert done.returncode == 1 and "a log whose key was not given" in done.stderr
 
 
 def test_a_profile_that_it_does_not_know_is_refused(made):

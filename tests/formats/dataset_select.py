@@ -58,11 +58,10 @@ class Selection:
         self.drop(lambda record: ("superseded", edits[record.id]) if record.id in edits else (None, None))
 
     def drop_alike(self):
-        pairs, first = joined_pairs({record.id: signature(record.words) for record in self.left}), {}
-        pairs |= {(first.setdefault(repr(record.texts()), record.id), record.id) for record in self.left}
-        group, members = groups_of(pairs), {}
+        group = groups_of(joined_pairs({record.id: signature(record.words) for record in self.left}))
+        members = {}
         for record in self.left:
-            members.setdefault(group[record.id], []).append(record)
+            members.setdefault(group.get(record.id, record.id), []).append(record)
         best = {record.id: self.best(records) for records in members.values() for record in records}
 
         def why(record):

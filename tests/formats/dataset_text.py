@@ -138,7 +138,7 @@ def repeats_itself(answer):
         return None
     if repeated_parts(answer.split("\n")):
         return "lines"
-    if repeated_parts(re.split(r"\n[ \t\r\v\f]*\n", answer)):
+    if repeated_parts(answer.split("\n\n")):
         return "paragraphs"
     signs = sum(map(len, words))
     for n, percent in ((2, 20), (3, 18), (4, 16)):
