@@ -12,6 +12,7 @@
 #include "ledger/restore.h"
 #include "ledger/testing/make_record.h"
 #include "ledger/verify.h"
+#include "store/database.h"
 
 namespace loam::ledger {
 namespace {
@@ -210,6 +211,57 @@ TEST_F(LogTest, AnOlderCopyOfTheHomeSignsNothing) {
   EXPECT_EQ(opened.error().code, ErrorCode::kAlreadyExists);
 }
 
+TEST_F(LogTest, ACheckpointThatWasServedAndNotKeptIsKeptAtTheNextStart) {
+  open();
+  post(3);
+  log_.reset();
+  const auto copy = std::filesystem::copy_options::recursive;
+  std::filesystem::copy(folder_ / "log", folder_ / "old-log", copy);
+  std::filesystem::copy(folder_ / "ledger.db", folder_ / "old.db");
+  const std::string head = *env::read_file(folder_ / "head", 1U << 20);
+  open();
+  post(2);
+  log_.reset();
+  ASSERT_TRUE(env::write_file_atomic(folder_ / "head", head));  // killed before it was kept
+  open();
+  log_.reset();
+  std::filesystem::remove_all(folder_ / "log");
+  std::filesystem::rename(folder_ / "old-log", folder_ / "log");
+  std::filesystem::rename(folder_ / "old.db", folder_ / "ledger.db");
+  const auto opened = try_open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(LogTest, WhileAnotherProgramReadsTheTextIsNotSaidToBeGone) {
+  open();
+  const auto record = log_->post(draft_of("a planted needle"));
+  ASSERT_TRUE(record);
+  const auto holds = [&] {
+    for (const char* end : {"", "-wal"})
+      if (env::read_file(folder_ / (std::string("ledger.db") + end), 1U << 26)
+              ->contains("a planted needle"))
+        return true;
+    return false;
+  };
+  EXPECT_TRUE(holds());
+  {
+    const std::array<std::string_view, 1> none = {""};
+    auto other = store::Database::open(folder_ / "ledger.db", none);
+    ASSERT_TRUE(other) << other.error().message;
+    auto rows = *other->prepare("SELECT id FROM bodies");
+    ASSERT_TRUE(*rows.step());
+    ASSERT_TRUE(log_->post(retraction_of(record->id)));
+    const auto scrubbed = log_->scrub();
+    ASSERT_FALSE(scrubbed);
+    EXPECT_EQ(scrubbed.error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(scrubbed.error().hint.find("again"), std::string::npos);
+    EXPECT_TRUE(holds());
+  }
+  ASSERT_TRUE(log_->scrub());
+  EXPECT_FALSE(holds());
+}
+
 TEST_F(LogTest, ADamagedFileOfTheLogIsNamed) {
   open();
   post(300);
@@ -326,6 +378,72 @@ TEST_F(LogTest, AnExportIsTheLogWithTheBodiesThatMayBeServed) {
   ASSERT_TRUE(verified) << verified.error().message;
   EXPECT_TRUE(verified->faults.empty()) << verified->faults.front();
   EXPECT_EQ(*export_log(log_->folder(), key, **storage, target), 0U);  // nothing new
+}
+
+/// A database in which, once a body was read, its record is retracted.
+class RetractedMeanwhile final : public Storage {
+ public:
+  RetractedMeanwhile(Storage& inner, std::function<void(const RecordId&)> retract)
+      : inner_(inner), retract_(std::move(retract)) {}
+  Result<std::optional<SaltedBody>> body(const RecordId& id) override {
+    auto out = inner_.body(id);
+    if (out && *out) retract_(id);
+    return out;
+  }
+  Result<std::optional<StoredRecord>> at(std::uint64_t index) override { return inner_.at(index); }
+
+  Result<std::optional<AuthorState>> author(const crypto::PublicKey& key) const override {
+    return inner_.author(key);
+  }
+  Result<std::optional<RecordState>> record(const RecordId& id) const override {
+    return inner_.record(id);
+  }
+  Result<> transaction(const std::function<Result<>()>& body) override {
+    return inner_.transaction(body);
+  }
+  Result<std::uint64_t> append(const Record& record, const Delta& delta) override {
+    return inner_.append(record, delta);
+  }
+  Result<> put_body(const RecordId& id, const SaltedBody& body) override {
+    return inner_.put_body(id, body);
+  }
+  Result<> put_token(std::string_view token, const RecordId& id) override {
+    return inner_.put_token(token, id);
+  }
+  Result<std::optional<RecordId>> find_token(std::string_view token) override {
+    return inner_.find_token(token);
+  }
+  Result<> set_blocked(const RecordId& id, bool blocked) override {
+    return inner_.set_blocked(id, blocked);
+  }
+  Result<> scrub() override { return inner_.scrub(); }
+  Result<> check() override { return inner_.check(); }
+  Result<std::uint64_t> size() override { return inner_.size(); }
+  Result<std::vector<Bytes>> entries(std::uint64_t first, std::uint64_t count) override {
+    return inner_.entries(first, count);
+  }
+  Result<std::optional<StoredRecord>> find(const RecordId& id) override { return inner_.find(id); }
+  Result<std::vector<StoredRecord>> referring_to(const RecordId& id) override {
+    return inner_.referring_to(id);
+  }
+
+ private:
+  Storage& inner_;
+  std::function<void(const RecordId&)> retract_;
+};
+
+TEST_F(LogTest, AnExportDoesNotKeepWhatIsRetractedWhileItRuns) {
+  open();
+  post(2);
+  const RecordId kept = log_->at(1)->value().record.id;
+  const auto storage = open_sqlite_storage(folder_ / "ledger.db");
+  RetractedMeanwhile meanwhile(**storage, [&](const RecordId& id) {
+    if (id == kept) return;
+    EXPECT_TRUE(log_->post(retraction_of(id)));
+  });
+  const env::Path target = folder_ / "export";
+  ASSERT_TRUE(export_log(log_->folder(), log_->verifier_key(), meanwhile, target));
+  EXPECT_EQ(env::names_in(target / "body").value(), std::vector{to_text(kept)});
 }
 
 TEST(TilePath, HasOneSpelling) {
