@@ -35,12 +35,12 @@ std::vector<float> all_of(const Spans& spans) {
   return all;
 }
 
-/// The worst error over all spans.
+/// The worst error over all spans, by some numbers of each.
 double worst_error(const Spans& parameters, const Spans& gradients,
                    const std::function<double()>& loss) {
   double worst = 0;
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    worst = std::max(worst, gradient_error(parameters[i], gradients[i], loss, 0.02F));
+    worst = std::max(worst, gradient_error(parameters[i], gradients[i], loss, 0.02F, 5));
   return worst;
 }
 
