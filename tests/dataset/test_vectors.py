@@ -49,12 +49,14 @@ def built_from_a_node(place):
             records.append(json.loads(loam("share", "-y", "--now", "--json"))["record"])
         loam("rate", records[0], "up")
         loam("rate", records[1], "down")
-        loam("edit", records[2], "-", "-y", "-q", text="Weil nichts in ihm das Licht aufhält: weder Körner noch Risse.")
+        edited = loam("edit", records[2], "-", "-y", "-q", "--now", text="Weil nichts in ihm das Licht hält: weder Körner noch Risse.")
+        loam("ledger", "show", edited)
         loam("retract", records[3])
         for _ in range(400):
             head = json.loads(loam("ledger", "head", "--json"))
             if head["published"] == head["size"]:
                 break
+        assert head["published"] == head["size"] == 8, head
         loam("data", "build", "--out", place / "set")
         loam("ledger", "export", place / "log")
     return Made(place / "set", [head["verifier_key"]], [next(path.parent for path in place.glob("log/**/checkpoint"))], place)
