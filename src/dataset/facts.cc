@@ -130,11 +130,16 @@ class Walk {
     const auto delta = ledger::apply(state_, *record, rules_);
     if (!delta) return corrupt(out_, format("record {}: {}", index, delta.error().message));
     state_.change(record->header.author, *delta);
-    for (const auto& [key, state] : delta->named)
-      if (state.predecessor) facts_.first_keys[key] = facts_.writer_of(*state.predecessor);
+    note(record->header.author, delta->author);
+    for (const auto& [key, state] : delta->named) note(key, state);
     places_.emplace(record->id, Facts::Place{log_, out_.entries.size()});
     out_.entries.push_back({record->id, std::move(record->header), false});
     return {};
+  }
+
+  void note(const crypto::PublicKey& key, const ledger::AuthorState& state) {
+    if (state.predecessor) facts_.predecessors[key] = *state.predecessor;
+    if (state.recovery) facts_.recoveries[key] = *state.recovery;
   }
 
   const ledger::NetId& net_;
@@ -158,7 +163,7 @@ void apply_retractions_across(Facts& facts) {
       const auto place = facts.places.find(entry.header.refs.front());
       if (place == facts.places.end()) continue;
       Entry& target = facts.logs[place->second.log].entries[place->second.entry];
-      if (target.header.author == entry.header.author) target.retracted = true;
+      if (facts.speaks_for(entry.header.author, target.header.author)) target.retracted = true;
     }
 }
 
@@ -183,8 +188,20 @@ const Entry* Facts::find(const ledger::RecordId& id) const {
 }
 
 const crypto::PublicKey& Facts::writer_of(const crypto::PublicKey& key) const {
-  const auto first = first_keys.find(key);
-  return first == first_keys.end() ? key : first->second;
+  // A successor is new (docs/formats/log.md), so this comes to an end.
+  const crypto::PublicKey* out = &key;
+  for (auto at = predecessors.find(key); at != predecessors.end(); at = predecessors.find(*out))
+    out = &at->second;
+  return *out;
+}
+
+bool Facts::speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) const {
+  const auto recovery = recoveries.find(author);
+  if (key == author || (recovery != recoveries.end() && recovery->second == key)) return true;
+  for (auto at = predecessors.find(key); at != predecessors.end();
+       at = predecessors.find(at->second))
+    if (at->second == author) return true;
+  return false;
 }
 
 std::vector<VoteFact> Facts::votes_on(const ledger::RecordId& id) const {

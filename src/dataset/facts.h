@@ -68,11 +68,15 @@ struct Facts {
   /// The newest vote of each author on a record, by voter; withdrawn votes are not there.
   std::map<ledger::RecordId, std::vector<VoteFact>> votes;
 
-  /// Of each key that succeeded another, the first of that succession.
-  std::map<crypto::PublicKey, crypto::PublicKey> first_keys;
+  /// Of each key that succeeded another, that one.
+  std::map<crypto::PublicKey, crypto::PublicKey> predecessors;
+  /// Of each key that has one, the recovery key.
+  std::map<crypto::PublicKey, crypto::PublicKey> recoveries;
 
   /// Who signs with `key`, whatever keys came before: the first key of its succession.
   const crypto::PublicKey& writer_of(const crypto::PublicKey& key) const;
+  /// Whether `key` may retract what `author` signed. docs/formats/log.md, rule 5.
+  bool speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) const;
   const Entry* find(const ledger::RecordId& id) const;
   std::vector<VoteFact> votes_on(const ledger::RecordId& id) const;
 };

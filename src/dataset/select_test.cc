@@ -163,6 +163,19 @@ TEST(Select, WhoGoesOnWithAnotherKeyIsTheSameWriter) {
   EXPECT_EQ(network.rows[0].split, network.rows[1].split);
 }
 
+TEST(Select, ASuccessorRetractsFromAnotherLogAndAStrangerDoesNot) {
+  MadeLog log, other(101, 7);
+  const RecordId id = log.data("Why does bread rise?", kStories[1]);
+  log.succeed(2);
+  other.data("Why is the sea salt?", kStories[0]);
+  other.set_author(8);
+  other.retract(id);
+  EXPECT_TRUE(is_row(selected({&log, &other}), id));
+  other.set_author(2);
+  other.retract(id);
+  EXPECT_EQ(why_not(selected({&log, &other}), id), "retracted");
+}
+
 TEST(Select, ALanguageThatIsNoneIsUndetermined) {
   MadeLog log;
   log.data("a?", kStories[0], {.language = "en\n- injected: true"});

@@ -63,12 +63,12 @@ def roots_of(rows, used, manifest_sha256):
 class Record:
     """An entry of kind data or edit, with what the other entries say of it, and its text if that is there."""
 
-    def __init__(self, identity, header, votes):
+    def __init__(self, identity, header, votes, writer):
         self.id, self.header, self.body, self.is_row = identity, header, None, False
-        self.kind, self.author = KINDS[header[2]][0], header[4]
+        self.kind, self.author, self.writer = KINDS[header[2]][0], header[4], writer
         self.original = header[9][0] if self.kind == "edit" else None
-        self.votes = sorted(identity for _, identity, _ in votes)
-        values = [value for _, _, value in votes]
+        self.votes = sorted(identity for identity, _ in votes)
+        values = [value for _, value in votes]
         self.up, self.down = values.count(1), values.count(-1)
         self.rating = self.up - self.down
         self.label = (self.rating > 0) - (self.rating < 0)
@@ -80,6 +80,8 @@ class Record:
         check_commitment(self.header, salt, body)
         check_body(body)
         self.body = cbor2.loads(body)
+        if not re.fullmatch("[A-Za-z0-9-]{1,35}", self.body["lang"]):
+            self.body["lang"] = "und"
         self.messages = self.body["messages"]
         self.words = [word for message in self.messages for word in words_of(message["content"])]
 
@@ -151,15 +153,26 @@ def retracted_in(states):
     return out
 
 
+def writers_of(states):
+    """The first key of the succession that a key belongs to, as a function."""
+    before = {key: author["predecessor"] for state in states for key, author in state.authors.items() if author["predecessor"]}
+
+    def writer_of(key):
+        while key in before:
+            key = before[key]
+        return key
+
+    return writer_of
+
+
 def votes_in(states, retracted):
-    """By the id of what is rated: (seq, id, value) of the newest vote of each voter that was not retracted."""
-    newest = {}
+    """By the id of what is rated: (id, value) of the newest vote of each voter that was not retracted."""
+    newest, writer_of = {}, writers_of(states)
     for state in states:
         for identity, header in state.records.items():
             if KINDS[header[2]][0] == "vote" and identity not in retracted:
                 value = record_check.decode_payload("vote", header[13])[1]
-                place = newest.setdefault(header[9][0], {})
-                place[header[4]] = max(place.get(header[4], (-1,)), (header[5], identity, value))
+                newest.setdefault(header[9][0], {})[writer_of(header[4])] = (identity, value)
     return {target: list(votes.values()) for target, votes in newest.items()}
 
 
@@ -213,7 +226,8 @@ class DataSet:
         states = [state for _, _, state in self.logs.values()]
         self.retracted = retracted_in(states)
         votes = votes_in(states, self.retracted)
-        self.records = {identity: Record(identity, header, votes.get(identity, []))
+        writer_of = writers_of(states)
+        self.records = {identity: Record(identity, header, votes.get(identity, []), writer_of(header[4]))
                         for state in states for identity, header in state.records.items()
                         if KINDS[header[2]][0] in ("data", "edit")}
         self.candidates = {identity: record for identity, record in self.records.items()
@@ -332,7 +346,7 @@ class DataSet:
 
     def check_cap(self, record, _):
         require(self.query.cap is not None, "dropped for a cap, and there is none")
-        before = [other for other in self.candidates.values() if other.author == record.author
+        before = [other for other in self.candidates.values() if other.writer == record.writer
                   and self.passed(other, "scope") and other.better(self.seed) < record.better(self.seed)]
         require(len(before) >= self.query.cap, "dropped for a cap that its author did not reach")
 
@@ -342,8 +356,8 @@ class DataSet:
 
     def check_together(self):
         """Caps, and duplicates among the texts that are there; equal texts have equal signatures."""
-        for author in {row.author for row in self.rows}:
-            kept = [record for record in self.candidates.values() if record.author == author and self.passed(record, "scope")]
+        for writer in {row.writer for row in self.rows}:
+            kept = [record for record in self.candidates.values() if record.writer == writer and self.passed(record, "scope")]
             require(self.query.cap is None or len(kept) <= self.query.cap, "an author with more rows than the cap")
         absent = min((identity for identity in self.dropped if self.passed(self.records[identity], "duplicate")),
                      default=None)

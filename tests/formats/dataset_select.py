@@ -77,7 +77,7 @@ class Selection:
             return
         order, counts, kept = sorted(self.left, key=lambda record: record.better(self.seed)), {}, set()
         for record in order:
-            counts[record.author] = counts.get(record.author, 0) + 1
-            if counts[record.author] <= self.cap:
+            counts[record.writer] = counts.get(record.writer, 0) + 1
+            if counts[record.writer] <= self.cap:
                 kept.add(record.id)
         self.drop(lambda record: (None if record.id in kept else "author-cap", None))
