@@ -237,7 +237,8 @@ class FollowingImpl final : public Following {
             lock, std::min<std::chrono::milliseconds>(kLook, std::chrono::milliseconds(wait_ms)));
         continue;
       }
-      FollowedPtr due = *next;
+      // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it may be removed meanwhile
+      const FollowedPtr due = *next;
       due->next_ms = clock_.steady_ms() + options_.poll_s * 1000;  // whatever becomes of it
       lock.unlock();
       if (const auto done = poll(*due); !done)
