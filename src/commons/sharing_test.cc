@@ -254,7 +254,8 @@ TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
   for (const char* needle :
        {"planted-needle-three", "planted-needle-four", "planted-needle-five", "planted-needle-six"})
     EXPECT_FALSE(home_holds(needle)) << needle;
-  for (const Submission& one : *sharing_->list(10)) {
+  const std::vector<Submission> known = *sharing_->list(10);
+  for (const Submission& one : known) {
     EXPECT_NE(one.state, ShareState::kQueued);
     if (one.record == shared->record) {
       EXPECT_EQ(one.state, ShareState::kRetracted);
