@@ -302,6 +302,7 @@ TEST_F(SearchTest, AnIndexThatIsBuiltSaysHowFarItIs) {
   EXPECT_FALSE(done.rebuilding);
   EXPECT_EQ(done.hits.size(), 20U);
   EXPECT_TRUE(done.more);
+  search_.reset();  // its thread may still ask the log for its size
 }
 
 TEST_F(SearchTest, AnAuthorsRetractionInOneLogHoldsInAnother) {
@@ -318,6 +319,7 @@ TEST_F(SearchTest, AnAuthorsRetractionInOneLogHoldsInAnother) {
   ASSERT_TRUE(search_->detach("second"));
   EXPECT_EQ(found("tea"), Ids{});
   EXPECT_FALSE(file_holds(needle(2)));
+  search_.reset();  // its thread may still look at the second log
 }
 
 TEST_F(SearchTest, ALogThatIsNotAttachedAnyMoreCanBeForgotten) {
