@@ -19,20 +19,13 @@
 #include "dataset/verify.h"
 #include "dataset/views.h"
 #include "env/folders.h"
+#include "must.h"
 
 namespace {
 
 using namespace loam;
-[[noreturn]] void die(const std::string& message) {
-  std::fprintf(stderr, "bench_dataset: %s\n", message.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) die(result.error().message);
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
-}
+using bench::die;
+using bench::must;
 
 /// Seconds of a processor that this process took so far: what others do at the time is not in it.
 double spent_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from serve import median, pairs, say
+from serve import measured, median, pairs, say
 
 RECORDS = 100_000
 SCRIPT = Path(__file__).with_name("straight.py")
@@ -102,11 +102,5 @@ FIGURES = {"verify": Bench.verify, "jsonl": Bench.jsonl, "parquet": Bench.parque
 
 
 def measure(programs, sentences, rounds, wanted, place):
-    results = []
     with tempfile.TemporaryDirectory(prefix="loam-bench-", dir=place) as folder:
-        bench = Bench(programs, sentences, rounds, folder)
-        for name in wanted:
-            say(name)
-            results.append(FIGURES[name](bench))
-            say(f"  {results[-1]['result']} ({results[-1]['detail']})")
-    return results
+        return measured(Bench(programs, sentences, rounds, folder), FIGURES, wanted)

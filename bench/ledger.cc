@@ -22,27 +22,19 @@
 #include "env/file.h"
 #include "ledger/home.h"
 #include "metered_storage.h"
+#include "must.h"
 
 namespace {
 
 using namespace loam;
+using bench::die;
+using bench::must;
 using namespace loam::ledger;
 using Time = std::chrono::steady_clock;
 
 constexpr std::size_t kBodyBytes = 1000;       // with its salt, 1 KB
 constexpr std::size_t kDraftsPerWriter = 200;  // made before the clock runs, then posted in turns
 constexpr std::uint64_t kSeed = 1;
-
-[[noreturn]] void die(const std::string& message) {
-  std::fprintf(stderr, "bench_ledger: %s\n", message.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) die(result.error().message);
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
-}
 
 double since(Time::time_point begin) {
   return std::chrono::duration<double>(Time::now() - begin).count();

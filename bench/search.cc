@@ -21,11 +21,14 @@
 #include "env/file.h"
 #include "ledger/home.h"
 #include "ledger/payload.h"
+#include "must.h"
 #include "store/database.h"
 
 namespace {
 
 using namespace loam;
+using bench::die;
+using bench::must;
 using namespace loam::ledger;
 using Time = std::chrono::steady_clock;
 
@@ -36,17 +39,6 @@ constexpr std::array<std::string_view, 1> kTables = {R"sql(
     doc INTEGER PRIMARY KEY, id BLOB, model TEXT, time_s INTEGER, up INTEGER, down INTEGER
   ) STRICT;
 )sql"};
-
-[[noreturn]] void die(const std::string& message) {
-  std::fprintf(stderr, "bench_search: %s\n", message.c_str());
-  std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) die(result.error().message);
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
-}
 
 double since(Time::time_point begin) {
   return std::chrono::duration<double>(Time::now() - begin).count();

@@ -34,6 +34,17 @@ def median(values):
     return statistics.median(values)
 
 
+def measured(bench, figures, wanted):
+    """What the wanted figures of a suite come to, one after the other."""
+    results = []
+    for name in wanted:
+        say(name)
+        found = figures[name](bench)
+        results += found if isinstance(found, list) else [found]
+        say(f"  {results[-1]['result']} ({results[-1]['detail']})")
+    return results
+
+
 def pairs(rounds, ours, theirs):
     """Runs both `rounds` times, in turns first; the two lists of results."""
     a, b = [], []
@@ -213,15 +224,8 @@ FIGURES = {"decode": Bench.decode, "decode-t1": Bench.decode_t1, "concurrent": B
 
 
 def measure(programs, model, rounds, wanted):
-    results = []
     with Home(programs["loam"], model) as home:
-        bench = Bench(programs, model, rounds, home)
-        for name in wanted:
-            say(name)
-            found = FIGURES[name](bench)
-            results += found if isinstance(found, list) else [found]
-            say(f"  {results[-1]['result']} ({results[-1]['detail']})")
-    return results
+        return measured(Bench(programs, model, rounds, home), FIGURES, wanted)
 
 
 if __name__ == "__main__":  # the memory of a process family, once a second, in MB
