@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "api/errors.h"
 #include "http/exchange.h"
@@ -18,6 +20,13 @@ struct Call {
   const http::Request& request() const { return exchange->request(); }
   /// True if it may be told what is only the owner's business: paths, process id.
   bool is_trusted() const { return local || caller.scopes.admin; }
+  bool is_owner() const { return caller.id == "owner"; }
+  /// Whose answers are the caller's: its own; the owner's also what was asked without a key on this
+  /// machine.
+  std::vector<std::string> own_callers() const {
+    if (is_owner()) return {"owner", "local"};
+    return {caller.id};
+  }
   void respond_json(int status, const codec::Value& body) const;
 };
 

@@ -16,13 +16,6 @@ namespace {
 constexpr std::int64_t kListMax = 1000;
 constexpr std::int64_t kListDefault = 100;
 
-/// Whose answers the caller may read. What was asked without a key on this machine belongs to the
-/// owner.
-std::vector<std::string> readable(const Call& call) {
-  if (call.caller.id == "owner") return {"owner", "local"};
-  return {call.caller.id};
-}
-
 codec::Object summary(const pool::Answer& answer) {
   return codec::Object{{"id", answer.reply_id},
                        {"choice", answer.choice},
@@ -54,7 +47,7 @@ ApiResult<> list(Context& context, const Call& call) {
   const auto answers_max = static_cast<std::size_t>(limit);
   context.services.answers.flush();
   std::vector<pool::Answer> all;
-  for (const std::string& caller : readable(call)) {
+  for (const std::string& caller : call.own_callers()) {
     auto some = LOAM_TRY(context.services.answers.list(caller, answers_max));
     std::ranges::move(some, std::back_inserter(all));
   }
@@ -73,7 +66,7 @@ ApiResult<> show(Context& context, const Call& call) {
   const auto choice = static_cast<std::uint32_t>(
       LOAM_TRY(query_number(call.request(), "choice", 0, UINT32_MAX, 0)));
   context.services.answers.flush();
-  for (const std::string& caller : readable(call)) {
+  for (const std::string& caller : call.own_callers()) {
     const auto answer = context.services.answers.find(caller, id, choice);
     if (answer) {
       call.respond_json(200, whole(*answer));
@@ -89,7 +82,7 @@ ApiResult<> show(Context& context, const Call& call) {
 ApiResult<> forget(Context& context, const Call& call) {
   context.services.answers.flush();
   std::uint64_t deleted = 0;
-  for (const std::string& caller : readable(call))
+  for (const std::string& caller : call.own_callers())
     deleted += LOAM_TRY(context.services.answers.forget_all(caller));
   call.respond_json(200, codec::Object{{"deleted", deleted}});
   return {};

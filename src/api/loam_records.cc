@@ -85,8 +85,7 @@ ApiResult<> edit(Context& context, const Call& call) {
     call.respond_json(200, preview_value(LOAM_TRY(sharing.preview(request))));
     return {};
   }
-  if (call.caller.id != "owner")
-    LOAM_TRY(check_standing(sharing, {request.licence, request.scope}));
+  if (!call.is_owner()) LOAM_TRY(check_standing(sharing, {request.licence, request.scope}));
   const auto done =
       LOAM_TRY(sharing.share(request, now ? commons::When::kNow : commons::When::kAfterCooling));
   call.respond_json(201, submission_value(done));

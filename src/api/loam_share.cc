@@ -12,19 +12,11 @@ namespace {
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kListMax = 1000;
 
-bool is_owner(const Call& call) { return call.caller.id == "owner"; }
-
-/// Whose answers the caller may share: its own; the owner also what was asked without a key here.
-std::vector<std::string> sharable(const Call& call) {
-  if (is_owner(call)) return {"owner", "local"};
-  return {call.caller.id};
-}
-
 /// The submission of the path, if it is the caller's: nobody else's can be told from none.
 ApiResult<commons::Submission> find_own(Context& context, const Call& call) {
   const std::string& id = call.request().params.at(0);
   auto found = LOAM_TRY(context.services.sharing.find(id));
-  if (is_owner(call) || found.caller == call.caller.id) return found;
+  if (call.is_owner() || found.caller == call.caller.id) return found;
   return refuse(
       Error{ErrorCode::kNotFound, format("submission {}: there is none", id), "loam share ls"});
 }
@@ -34,7 +26,7 @@ ApiResult<pool::Answer> find_answer(Context& context, const Call& call, const Fi
   const auto id = LOAM_TRY(fields.text("answer", kIdBytesMax));
   const auto choice = LOAM_TRY(fields.integer("choice", 0, UINT32_MAX)).value_or(0);
   std::optional<pool::Answer> newest;
-  for (const std::string& caller : sharable(call)) {
+  for (const std::string& caller : call.own_callers()) {
     if (id) {
       auto found = context.services.answers.find(caller, *id, static_cast<std::uint32_t>(choice));
       if (found) return *std::move(found);
@@ -61,7 +53,7 @@ ApiResult<> share(Context& context, const Call& call) {
   const pool::Answer answer = LOAM_TRY(find_answer(context, call, fields));
   const auto model = context.services.catalog.find(answer.model_name);
   LOAM_TRY(check_model_licence(answer.model_name, model ? model->licence : "", terms));
-  if (!is_owner(call)) LOAM_TRY(check_standing(context.services.sharing, terms));
+  if (!call.is_owner()) LOAM_TRY(check_standing(context.services.sharing, terms));
   commons::ShareRequest request = LOAM_TRY(share_request(answer, terms));
   request.caller = call.caller.id;
   if (only_preview) {
@@ -79,7 +71,7 @@ ApiResult<> share(Context& context, const Call& call) {
 ApiResult<> list(Context& context, const Call& call) {
   codec::Array out;
   for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax)))
-    if (is_owner(call) || submission.caller == call.caller.id)
+    if (call.is_owner() || submission.caller == call.caller.id)
       out.emplace_back(submission_value(submission));
   call.respond_json(200, codec::Object{{"submissions", std::move(out)}});
   return {};
@@ -101,7 +93,8 @@ ApiResult<> cancel(Context& context, const Call& call) {
 
 ApiResult<> hurry(Context& context, const Call& call) {
   const auto own = LOAM_TRY(find_own(context, call));
-  if (!is_owner(call)) LOAM_TRY(check_standing(context.services.sharing, {own.licence, own.scope}));
+  if (!call.is_owner())
+    LOAM_TRY(check_standing(context.services.sharing, {own.licence, own.scope}));
   const auto done = LOAM_TRY(context.services.sharing.hurry(own.id));
   call.respond_json(200, submission_value(done));
   return {};
