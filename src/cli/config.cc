@@ -138,14 +138,6 @@ Result<int> config_edit(Invocation& invocation) {
   return 0;
 }
 
-Verb inner_verb(std::string name, std::string summary, std::vector<std::string> examples) {
-  Verb verb;
-  verb.name = std::move(name);
-  verb.summary = std::move(summary);
-  verb.examples = std::move(examples);
-  return verb;
-}
-
 }  // namespace
 
 Verb config_verb() {

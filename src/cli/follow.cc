@@ -102,28 +102,22 @@ Verb follow_verb() {
   verb.group = "Open record";
   verb.summary = "Reads the logs of others: checked, kept and searched here";
   verb.examples = {"loam follow add https://example.org/log --key KEY", "loam follow ls"};
-  Verb more;
-  more.name = "add";
-  more.summary = "Follows a log from now on";
+  Verb more = inner_verb("add", "Follows a log from now on",
+                         {"loam follow add https://example.org/log --key KEY"});
   more.details =
       "Whoever runs the log gives you its key in a way that you trust. A log that shrinks, forks "
       "or "
       "is signed by another key is refused from then on, and both checkpoints are kept as "
       "evidence.";
-  more.examples = {"loam follow add https://example.org/log --key KEY"};
   more.arguments = {
       {"URL", "", &options->log, "Where the log's checkpoint lies, without its name.", true},
       {"--key", "KEY", &options->key, "The log's verifier key, as `loam ledger head` prints it."}};
   more.run = [options](Invocation& invocation) { return add(invocation, *options); };
-  Verb list;
-  list.name = "ls";
-  list.summary = "Lists what is followed, how far it is, and what is wrong with it";
-  list.examples = {"loam follow ls --json"};
+  Verb list = inner_verb("ls", "Lists what is followed, how far it is, and what is wrong with it",
+                         {"loam follow ls --json"});
   list.run = ls;
-  Verb remove;
-  remove.name = "rm";
-  remove.summary = "Follows a log no longer, and deletes what was kept of it";
-  remove.examples = {"loam follow rm https://example.org/log"};
+  Verb remove = inner_verb("rm", "Follows a log no longer, and deletes what was kept of it",
+                           {"loam follow rm https://example.org/log"});
   remove.arguments = {{"LOG", "", &options->log, "Its ID or its URL.", true}};
   remove.run = [options](Invocation& invocation) { return rm(invocation, *options); };
   verb.verbs = {more, list, remove};

@@ -33,6 +33,14 @@ std::string option_text(const Argument& argument) {
 
 }  // namespace
 
+Verb inner_verb(std::string name, std::string summary, std::vector<std::string> examples) {
+  Verb verb;
+  verb.name = std::move(name);
+  verb.summary = std::move(summary);
+  verb.examples = std::move(examples);
+  return verb;
+}
+
 std::string usage_line(const Verb& verb, const std::string& path) {
   std::string out = path;
   if (!verb.verbs.empty()) out += verb.run ? " [VERB]" : " VERB";

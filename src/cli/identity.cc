@@ -191,14 +191,6 @@ Result<int> rotate(Invocation& invocation, const IdentityOptions& options) {
   return 0;
 }
 
-Verb inner(std::string name, std::string summary, std::string example) {
-  Verb verb;
-  verb.name = std::move(name);
-  verb.summary = std::move(summary);
-  verb.examples = {std::move(example)};
-  return verb;
-}
-
 }  // namespace
 
 Result<env::FileLock> hold_home(const env::Folders& folders, std::string_view action) {
@@ -229,25 +221,26 @@ Verb identity_verb() {
   verb.examples = {"loam identity ls", "loam identity backup ~/loam-identity --seal",
                    "loam identity rotate"};
 
-  Verb list = inner("ls", "Lists the keys, their public halves only", "loam identity ls --json");
+  Verb list =
+      inner_verb("ls", "Lists the keys, their public halves only", {"loam identity ls --json"});
   list.run = ls;
 
-  Verb save = inner("backup", "Writes the keys and the newest checkpoint to a new file",
-                    "loam identity backup ~/loam-identity --seal");
+  Verb save = inner_verb("backup", "Writes the keys and the newest checkpoint to a new file",
+                         {"loam identity backup ~/loam-identity --seal"});
   save.arguments = {{"FILE", "", &options->file, "File to make.", true, Offer::kFiles},
                     {"--seal", "", &options->seal, "Only a passphrase opens it."},
                     passphrase};
   save.run = [options](Invocation& invocation) { return backup(invocation, *options); };
 
-  Verb load = inner("restore", "Puts the keys of a backup into a home that has none",
-                    "loam identity restore ~/loam-identity");
+  Verb load = inner_verb("restore", "Puts the keys of a backup into a home that has none",
+                         {"loam identity restore ~/loam-identity"});
   load.details =
       "The node is stopped for it. So that the log gets no second history, it signs nothing until "
       "`loam ledger resume` has fetched the log itself, or started another.";
   load.arguments = {{"FILE", "", &options->file, "A backup.", true, Offer::kFiles}, passphrase};
   load.run = [options](Invocation& invocation) { return restore(invocation, *options); };
 
-  Verb next = inner("rotate", "Has a new key sign your records", "loam identity rotate -y");
+  Verb next = inner_verb("rotate", "Has a new key sign your records", {"loam identity rotate -y"});
   next.details =
       "The old key can then only retract. With --recovery the key stays, and the log names another "
       "one, which you keep elsewhere: it may retract too. This version names it and honours it in "

@@ -98,14 +98,6 @@ Result<int> key_revoke(Invocation& invocation, const KeyOptions& options) {
   return 0;
 }
 
-Verb inner_verb(std::string name, std::string summary, std::vector<std::string> examples) {
-  Verb verb;
-  verb.name = std::move(name);
-  verb.summary = std::move(summary);
-  verb.examples = std::move(examples);
-  return verb;
-}
-
 }  // namespace
 
 Verb key_verb() {

@@ -156,14 +156,6 @@ Result<int> block(Invocation& invocation, const LedgerOptions& options) {
   return 0;
 }
 
-Verb inner(std::string name, std::string summary, std::string example) {
-  Verb verb;
-  verb.name = std::move(name);
-  verb.summary = std::move(summary);
-  verb.examples = {std::move(example)};
-  return verb;
-}
-
 }  // namespace
 
 Verb ledger_verb() {
@@ -174,26 +166,27 @@ Verb ledger_verb() {
   verb.summary = "Reads, checks and hands on this node's log";
   verb.examples = {"loam ledger log", "loam ledger verify", "loam ledger export /srv/www/log"};
 
-  Verb list = inner("log", "Lists the newest records", "loam ledger log -n 5");
+  Verb list = inner_verb("log", "Lists the newest records", {"loam ledger log -n 5"});
   list.arguments = {{"-n,--count", "N", &options->count, "How many; 20 if nothing is said."}};
   list.run = [options](Invocation& invocation) { return log(invocation, *options); };
-  Verb one =
-      inner("show", "Shows a record, its text, and what refers to it", "loam ledger show RECORD");
+  Verb one = inner_verb("show", "Shows a record, its text, and what refers to it",
+                        {"loam ledger show RECORD"});
   one.arguments = {{"RECORD", "", &options->record, "ID of a record.", true}};
   one.run = [options](Invocation& invocation) { return show(invocation, *options); };
-  Verb state = inner("head", "Shows the log's size, name and keys", "loam ledger head --json");
+  Verb state =
+      inner_verb("head", "Shows the log's size, name and keys", {"loam ledger head --json"});
   state.run = head;
   Verb check =
-      inner("verify", "Checks every byte of the log's files and of the database beside them",
-            "loam ledger verify");
+      inner_verb("verify", "Checks every byte of the log's files and of the database beside them",
+                 {"loam ledger verify"});
   check.run = verify;
-  Verb copy =
-      inner("export", "Writes a copy that any web server can serve", "loam ledger export DIR");
+  Verb copy = inner_verb("export", "Writes a copy that any web server can serve",
+                         {"loam ledger export DIR"});
   copy.arguments = {{"DIR", "", &options->folder, "Folder to write to; what it has already stays.",
                      true, Offer::kFiles}};
   copy.run = [options](Invocation& invocation) { return export_to(invocation, *options); };
-  Verb hide = inner("block", "Stops serving a record's text, without breaking proofs",
-                    "loam ledger block RECORD");
+  Verb hide = inner_verb("block", "Stops serving a record's text, without breaking proofs",
+                         {"loam ledger block RECORD"});
   hide.arguments = {{"RECORD", "", &options->record, "ID of a record.", true},
                     {"--undo", "", &options->undo, "Serve it again."}};
   hide.run = [options](Invocation& invocation) { return block(invocation, *options); };

@@ -300,10 +300,8 @@ Verb share_verb() {
       {"--now", "", &options->now, "Publish at once."},
       {"--cancel", "ID", &options->cancel, "Take back what is queued."}};
   verb.run = [options](Invocation& invocation) { return share(invocation, *options); };
-  Verb list;
-  list.name = "ls";
-  list.summary = "Lists answers: private, queued, published, retracted";
-  list.examples = {"loam share ls --json"};
+  Verb list = inner_verb("ls", "Lists answers: private, queued, published, retracted",
+                         {"loam share ls --json"});
   list.run = share_ls;
   verb.verbs = {list, share_consent_verb()};
   return verb;

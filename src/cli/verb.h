@@ -43,6 +43,9 @@ struct Verb {
   std::function<Result<int>(Invocation&)> run = {};
 };
 
+/// A verb that stands below another one, without arguments and without anything to run yet.
+Verb inner_verb(std::string name, std::string summary, std::vector<std::string> examples);
+
 /// "loam run MODEL [PROMPT...]"
 std::string usage_line(const Verb& verb, const std::string& path);
 /// The whole help of one verb; `path` is "loam run".
