@@ -6,25 +6,18 @@
 #include <cstring>
 
 #include "base/check.h"
-
-// Vectors of a fixed width, a language extension that g++ and clang share: on a machine without
-// such registers the compiler splits them, and the results stay the same bit for bit.
+#include "base/lanes.h"
 
 namespace loam::engine {
 namespace {
 
-using Floats = float __attribute__((vector_size(32)));
-using Ints = std::int32_t __attribute__((vector_size(32)));
 using Words = std::uint32_t __attribute__((vector_size(32)));
 using Octets = std::uint8_t __attribute__((vector_size(32)));
 using Doubles = double __attribute__((vector_size(32)));
 using Longs = std::int64_t __attribute__((vector_size(32)));
 using HalfFloats = float __attribute__((vector_size(16)));
 
-constexpr std::size_t kLanes = 8;
 constexpr float kMinusInfinity = -HUGE_VALF;
-
-#define LOAM_INLINE inline __attribute__((always_inline))
 
 LOAM_INLINE Floats load(const float* from) {
   Floats out;
@@ -32,24 +25,7 @@ LOAM_INLINE Floats load(const float* from) {
   return out;
 }
 
-/// exp(x) for x <= 0; what lies below -87 counts as exp(-87). Relative error below 2e-7.
-LOAM_INLINE Floats exp_fast(Floats x) {
-  const Floats floor = Floats{} - 87.0F;
-  x = x > floor ? x : floor;
-  const float round = 0x1.8p23F;  // adding it rounds to a whole number in the low bits
-  const Floats shifted = x * 0x1.715476p0F + round;
-  const Floats whole = shifted - round;
-  const Floats r = (x - whole * 0x1.62e4p-1F) - whole * 0x1.7f7d1cp-20F;  // ln 2 in two parts
-  Floats sum = r * (1.0F / 720) + 1.0F / 120;
-  sum = sum * r + 1.0F / 24;
-  sum = sum * r + 1.0F / 6;
-  sum = sum * r + 0.5F;
-  sum = sum * r + 1.0F;
-  sum = sum * r + 1.0F;
-  return std::bit_cast<Floats>(std::bit_cast<Ints>(sum) + (std::bit_cast<Ints>(shifted) << 23));
-}
-
-/// The same in binary64 with a relative error below 1e-14; the floor is -700.
+/// exp(x) for x <= 0 in binary64, with a relative error below 1e-14; the floor is -700.
 LOAM_INLINE Doubles exp_exact(Doubles x) {
   const Doubles floor = Doubles{} - 700.0;
   x = x > floor ? x : floor;

@@ -1,22 +1,12 @@
 #include "train/vector_loops.h"
 
-#include <bit>
 #include <cfloat>
-#include <cstdint>
 #include <cstring>
 
-// Vectors of a fixed width, a language extension that g++ and clang share: on a machine without
-// such registers the compiler splits them, and the results stay the same bit for bit.
+#include "base/lanes.h"
 
 namespace loam::train {
 namespace {
-
-using Floats = float __attribute__((vector_size(32)));
-using Ints = std::int32_t __attribute__((vector_size(32)));
-
-constexpr std::size_t kLanes = 8;
-
-#define LOAM_INLINE inline __attribute__((always_inline))
 
 /// Eight numbers, or the `n` that are left and `rest` in the other lanes.
 LOAM_INLINE Floats load(const float* from, std::size_t n, float rest = 0) {
@@ -39,26 +29,9 @@ LOAM_INLINE float sum_of(Floats x) {
   return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]));
 }
 
-/// exp(x) for x <= 0; what lies below -87 counts as exp(-87). Relative error below 2e-7.
-LOAM_INLINE Floats exponential_of(Floats x) {
-  const Floats floor = Floats{} - 87.0F;
-  x = x > floor ? x : floor;
-  const float round = 0x1.8p23F;  // adding it rounds to a whole number in the low bits
-  const Floats shifted = x * 0x1.715476p0F + round;
-  const Floats whole = shifted - round;
-  const Floats r = (x - whole * 0x1.62e4p-1F) - whole * 0x1.7f7d1cp-20F;  // ln 2 in two parts
-  Floats sum = r * (1.0F / 720) + 1.0F / 120;
-  sum = sum * r + 1.0F / 24;
-  sum = sum * r + 1.0F / 6;
-  sum = sum * r + 0.5F;
-  sum = sum * r + 1.0F;
-  sum = sum * r + 1.0F;
-  return std::bit_cast<Floats>(std::bit_cast<Ints>(sum) + (std::bit_cast<Ints>(shifted) << 23));
-}
-
 /// 1 / (1 + exp(-x)), through the exponential of a number that is not positive.
 LOAM_INLINE Floats sigmoid_of(Floats x) {
-  const Floats e = exponential_of(x > 0.0F ? -x : x);
+  const Floats e = exp_fast(x > 0.0F ? -x : x);
   return (x > 0.0F ? Floats{} + 1.0F : e) / (1.0F + e);
 }
 
@@ -107,7 +80,7 @@ Exponentials replace_by_exponentials(float* x, std::size_t n) {
   }
   float max = peak[0];
   for (std::size_t i = 1; i < kLanes; ++i) max = peak[i] > max ? peak[i] : max;
-  const auto step = [=](Floats here) { return exponential_of(here - max); };
+  const auto step = [=](Floats here) { return exp_fast(here - max); };
   double sum = 0;
   constexpr std::size_t kPart = 512;  // in binary32 each: a vocabulary is too long for one sum
   for (std::size_t from = 0; from < n; from += kPart) {
