@@ -130,8 +130,10 @@ class Walk {
     const auto delta = ledger::apply(state_, *record, rules_);
     if (!delta) return corrupt(out_, format("record {}: {}", index, delta.error().message));
     state_.change(record->header.author, *delta);
-    note(record->header.author, delta->author);
-    for (const auto& [key, state] : delta->named) note(key, state);
+    if (record->header.kind == ledger::Kind::kKey) {
+      note(record->header.author, delta->author);
+      for (const auto& [key, state] : delta->named) note(key, state);
+    }
     places_.emplace(record->id, Facts::Place{log_, out_.entries.size()});
     out_.entries.push_back({record->id, std::move(record->header), false});
     return {};

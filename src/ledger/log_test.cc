@@ -60,6 +60,19 @@ class LogTest : public ::testing::Test {
       ASSERT_TRUE(log_->post(draft_of(std::to_string(posted_++))));
     ASSERT_TRUE(log_->flush());
   }
+  /// Closes the log, and keeps a copy of all but the head and the keys.
+  void copy_home() {
+    log_.reset();
+    std::filesystem::copy(folder_ / "log", folder_ / "old-log",
+                          std::filesystem::copy_options::recursive);
+    std::filesystem::copy(folder_ / "ledger.db", folder_ / "old.db");
+  }
+  void put_copy_back() {
+    log_.reset();
+    std::filesystem::remove_all(folder_ / "log");
+    std::filesystem::rename(folder_ / "old-log", folder_ / "log");
+    std::filesystem::rename(folder_ / "old.db", folder_ / "ledger.db");
+  }
   crypto::Checkpoint checkpoint() {
     return read_checkpoint(log_->folder(), log_->verifier_key()).value();
   }
@@ -196,16 +209,10 @@ TEST_F(LogTest, HeadersComeBackFromTheTilesIfTheDatabaseIsLost) {
 TEST_F(LogTest, AnOlderCopyOfTheHomeSignsNothing) {
   open();
   post(3);
-  log_.reset();
-  std::filesystem::copy(folder_ / "log", folder_ / "old-log",
-                        std::filesystem::copy_options::recursive);
-  std::filesystem::copy(folder_ / "ledger.db", folder_ / "old.db");
+  copy_home();
   open();
   post(2);
-  log_.reset();
-  std::filesystem::remove_all(folder_ / "log");
-  std::filesystem::rename(folder_ / "old-log", folder_ / "log");
-  std::filesystem::rename(folder_ / "old.db", folder_ / "ledger.db");
+  put_copy_back();
   const auto opened = try_open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kAlreadyExists);
@@ -214,20 +221,14 @@ TEST_F(LogTest, AnOlderCopyOfTheHomeSignsNothing) {
 TEST_F(LogTest, ACheckpointThatWasServedAndNotKeptIsKeptAtTheNextStart) {
   open();
   post(3);
-  log_.reset();
-  const auto copy = std::filesystem::copy_options::recursive;
-  std::filesystem::copy(folder_ / "log", folder_ / "old-log", copy);
-  std::filesystem::copy(folder_ / "ledger.db", folder_ / "old.db");
+  copy_home();
   const std::string head = *env::read_file(folder_ / "head", 1U << 20);
   open();
   post(2);
   log_.reset();
   ASSERT_TRUE(env::write_file_atomic(folder_ / "head", head));  // killed before it was kept
   open();
-  log_.reset();
-  std::filesystem::remove_all(folder_ / "log");
-  std::filesystem::rename(folder_ / "old-log", folder_ / "log");
-  std::filesystem::rename(folder_ / "old.db", folder_ / "ledger.db");
+  put_copy_back();
   const auto opened = try_open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kAlreadyExists);
