@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <unordered_map>
+
 #include "base/check.h"
 #include "base/format.h"
 #include "env/file.h"
@@ -29,13 +31,43 @@ struct CloseDatabase {
 struct FinishStatement {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
+using StatementHandle = std::unique_ptr<sqlite3_stmt, FinishStatement>;
+
+/// Statements that ended, by their SQL, to be used again: compiling one costs more than running it.
+class EndedStatements {
+ public:
+  /// Null if there is none.
+  StatementHandle take(const std::string& sql) {
+    auto found = ended_.extract(sql);
+    return found ? std::move(found.mapped()) : nullptr;
+  }
+  /// What was bound to it is forgotten.
+  void put(std::string sql, StatementHandle statement) {
+    sqlite3_reset(statement.get());
+    sqlite3_clear_bindings(statement.get());
+    if (ended_.size() < kMax) ended_.emplace(std::move(sql), std::move(statement));
+  }
+
+ private:
+  static constexpr std::size_t kMax = 64;  // more than any user of a database has; chosen
+  std::unordered_map<std::string, StatementHandle> ended_;
+};
 
 }  // namespace
 
 struct Statement::State {
-  std::unique_ptr<sqlite3_stmt, FinishStatement> handle;
+  StatementHandle handle;
+  std::string sql;
+  std::weak_ptr<EndedStatements> ended;
   env::Path path;
   int bind_status = SQLITE_OK;  // the first that failed; step() reports it
+
+  State() = default;
+  ~State() {
+    if (const auto to = ended.lock(); to && handle) to->put(std::move(sql), std::move(handle));
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   void bound(int status) {
     if (bind_status == SQLITE_OK) bind_status = status;
@@ -131,6 +163,7 @@ bool Statement::is_null(int column) const {
 struct Database::State {
   std::unique_ptr<sqlite3, CloseDatabase> handle;
   env::Path path;
+  std::shared_ptr<EndedStatements> ended = std::make_shared<EndedStatements>();
 
   Error error(std::string_view action, int status) const {
     return sqlite_error(handle.get(), path, action, status);
@@ -219,14 +252,20 @@ Result<> Database::migrate(std::span<const std::string_view> migrations) {
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {
-  sqlite3_stmt* handle = nullptr;
-  const int status = sqlite3_prepare_v2(state_->handle.get(), sql.data(),
-                                        static_cast<int>(sql.size()), &handle, nullptr);
   auto statement = std::make_unique<Statement::State>();
-  statement->handle.reset(handle);
-  if (status != SQLITE_OK) return std::unexpected(state_->error("prepare", status));
-  LOAM_CHECK(handle != nullptr);  // empty SQL
+  statement->sql = sql;
   statement->path = state_->path;
+  statement->handle = state_->ended->take(statement->sql);
+  if (!statement->handle) {
+    sqlite3_stmt* handle = nullptr;
+    const int status =
+        sqlite3_prepare_v3(state_->handle.get(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
+    statement->handle.reset(handle);
+    if (status != SQLITE_OK) return std::unexpected(state_->error("prepare", status));
+    LOAM_CHECK(handle != nullptr);  // empty SQL
+  }
+  statement->ended = state_->ended;
   return Statement(std::move(statement));
 }
 

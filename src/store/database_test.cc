@@ -172,6 +172,23 @@ TEST_F(DatabaseTest, ABindThatFailsIsReportedByTheNextStep) {
   EXPECT_FALSE(statement.bind(3, std::int64_t{1}).step().has_value());
 }
 
+TEST_F(DatabaseTest, AStatementStartsAfreshWheneverItIsPrepared) {
+  Database database = opened();
+  ASSERT_TRUE(database.execute("CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('a'), ('b')"));
+  const std::string select = "SELECT x, ?1 FROM t ORDER BY x";
+  for (int i = 0; i < 3; ++i) {
+    auto first = *database.prepare(select);
+    auto second = *database.prepare(select);  // while the other stands on a row
+    EXPECT_EQ(first.step(), true);
+    EXPECT_EQ(first.text(0), "a");
+    EXPECT_TRUE(first.is_null(1)) << "what was bound before";
+    second.bind(0, std::string_view("bound"));
+    EXPECT_EQ(second.step(), true);
+    EXPECT_EQ(second.text(1), "bound");
+  }
+  EXPECT_TRUE(database.execute("DROP TABLE t")) << "none of them still reads";
+}
+
 TEST_F(DatabaseTest, AFullDiskIsSaidAndLosesNothing) {
   Database database = opened();
   ASSERT_TRUE(insert(database, "kept", {}).has_value());
