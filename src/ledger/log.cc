@@ -34,6 +34,7 @@ struct Post {
   std::vector<Draft> drafts;
   std::vector<Header> headers;
   std::optional<Result<std::vector<Record>>> outcome = {};
+  std::condition_variable settled = {};  // outcome is there
 };
 
 class LogImpl final : public Log {
@@ -54,7 +55,7 @@ class LogImpl final : public Log {
       const std::scoped_lock lock(mutex_);
       closing_ = true;
     }
-    changed_.notify_all();
+    work_.notify_all();
     if (writer_.joinable()) writer_.join();
     {
       const std::scoped_lock lock(mutex_);
@@ -97,8 +98,8 @@ class LogImpl final : public Log {
                   format("post a record: {} others wait to be written", waiting_.size()),
                   "try again in a moment");
     waiting_.push_back(post);
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return post->outcome.has_value(); });
+    work_.notify_one();
+    post->settled.wait(lock, [&] { return post->outcome.has_value(); });
     return std::move(*post->outcome);
   }
 
@@ -190,7 +191,7 @@ class LogImpl final : public Log {
       std::vector<PostPtr> group;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, kScrubAgain, [&] { return closing_ || !waiting_.empty(); });
+        work_.wait_for(lock, kScrubAgain, [&] { return closing_ || !waiting_.empty(); });
         if (waiting_.empty() && closing_) return;
         while (!waiting_.empty() && group.size() < kGroupMax) {
           group.push_back(std::move(waiting_.front()));
@@ -212,8 +213,7 @@ class LogImpl final : public Log {
       settle(group, std::move(records), *together);
     } else if (group.size() == 1) {
       const std::scoped_lock lock(mutex_);
-      group.front()->outcome = std::unexpected(together.error());
-      changed_.notify_all();
+      tell(*group.front(), std::unexpected(together.error()));
     } else {
       for (const PostPtr& post : group) commit({post});
     }
@@ -302,8 +302,13 @@ class LogImpl final : public Log {
               std::uint64_t added) {
     const std::scoped_lock lock(mutex_);
     committed_ += added;
-    for (std::size_t i = 0; i < group.size(); ++i) group[i]->outcome = std::move(records[i]);
+    for (std::size_t i = 0; i < group.size(); ++i) tell(*group[i], std::move(records[i]));
     changed_.notify_all();
+  }
+  /// Under mutex_. Each of many who wait is woken for its own post only.
+  static void tell(Post& post, Result<std::vector<Record>> outcome) {
+    post.outcome = std::move(outcome);
+    post.settled.notify_one();
   }
 
   /// The publisher's thread: what is committed is put into tiles, within a second.
@@ -374,7 +379,8 @@ class LogImpl final : public Log {
   bool half_written_ = false;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable work_;     // waiting_, closing_: the writer's
+  std::condition_variable changed_;  // all else
   // All below under mutex_.
   std::deque<PostPtr> waiting_;
   std::uint64_t committed_ = 0;
