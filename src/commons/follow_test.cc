@@ -435,10 +435,10 @@ TEST_F(FollowTest, TextThatAnotherProgramKeepsInTheFileGoesWithALaterPoll) {
   log_.data("tea");
   log_.publish();
   {
-    const std::array<std::string_view, 1> none = {""};
+    const std::array<std::string_view, 2> none = {"", ""};  // as many as it has
     auto other = store::Database::open(folder_ / "home/followed" / id / "records.db", none);
     ASSERT_TRUE(other) << other.error().message;
-    auto rows = *other->prepare("SELECT id FROM bodies");
+    auto rows = *other->prepare("SELECT place FROM bodies");
     ASSERT_TRUE(*rows.step());
     EXPECT_EQ(poll(id).state, FollowState::kTrouble);
     EXPECT_TRUE(home_holds("planted-needle-seven"));

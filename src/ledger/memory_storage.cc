@@ -51,7 +51,7 @@ class MemoryStorage final : public Storage {
     return index;
   }
   Result<> put_body(const RecordId& id, const SaltedBody& body) override {
-    if (!tables_.retracted.contains(id)) tables_.bodies[id] = body;
+    if (tables_.index.contains(id) && !tables_.retracted.contains(id)) tables_.bodies[id] = body;
     return {};
   }
   Result<> put_token(std::string_view token, const RecordId& id) override {

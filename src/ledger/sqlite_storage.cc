@@ -9,7 +9,8 @@
 namespace loam::ledger {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 2> kMigrations = {
+    R"sql(
   CREATE TABLE records (
     place INTEGER PRIMARY KEY,  -- in the log, from 0
     id BLOB NOT NULL UNIQUE,
@@ -35,6 +36,17 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
     recovery BLOB,
     predecessor BLOB
   ) STRICT, WITHOUT ROWID;
+)sql",
+    // Bodies lie in the order of their records: a random id would touch a page of its own for each.
+    R"sql(
+  CREATE TABLE placed (
+    place INTEGER PRIMARY KEY,  -- of the record
+    salt BLOB NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO placed SELECT place, salt, body FROM bodies JOIN records USING (id) ORDER BY place;
+  DROP TABLE bodies;
+  ALTER TABLE placed RENAME TO bodies;
 )sql"};
 
 void bind_key(store::Statement& statement, int index, const std::optional<crypto::PublicKey>& key) {
@@ -96,9 +108,10 @@ class SqliteStorage final : public Storage {
   }
 
   Result<> put_body(const RecordId& id, const SaltedBody& body) override {
-    auto insert = LOAM_TRY(
-        database_.prepare("INSERT OR REPLACE INTO bodies (id, salt, body) SELECT ?1, ?2, ?3 "
-                          "WHERE NOT EXISTS (SELECT 1 FROM retracted WHERE id = ?1)"));
+    auto insert =
+        LOAM_TRY(database_.prepare("INSERT OR REPLACE INTO bodies (place, salt, body) "
+                                   "SELECT place, ?2, ?3 FROM records WHERE id = ?1 "
+                                   "AND NOT EXISTS (SELECT 1 FROM retracted WHERE id = ?1)"));
     return insert.bind_blob(0, id.digest).bind_blob(1, body.salt).bind_blob(2, body.body).run();
   }
 
@@ -124,7 +137,8 @@ class SqliteStorage final : public Storage {
   Result<> check() override {
     LOAM_TRY(database_.check());
     auto lost = LOAM_TRY(
-        database_.prepare("SELECT COUNT(*) FROM bodies WHERE id NOT IN (SELECT id FROM records)"));
+        database_.prepare("SELECT COUNT(*) FROM bodies WHERE place NOT IN (SELECT place FROM "
+                          "records)"));
     static_cast<void>(LOAM_TRY(lost.step()));
     if (lost.integer(0) != 0) return damaged("a body in it belongs to no record");
     return {};
@@ -162,7 +176,8 @@ class SqliteStorage final : public Storage {
   }
 
   Result<std::optional<SaltedBody>> body(const RecordId& id) override {
-    auto row = LOAM_TRY(database_.prepare("SELECT salt, body FROM bodies WHERE id = ?"));
+    auto row = LOAM_TRY(
+        database_.prepare("SELECT salt, body FROM bodies JOIN records USING (place) WHERE id = ?"));
     row.bind_blob(0, id.digest);
     if (!LOAM_TRY(row.step())) return std::nullopt;
     return SaltedBody{LOAM_TRY(fixed<32>(row.blob(0))), row.blob(1)};
@@ -223,7 +238,8 @@ class SqliteStorage final : public Storage {
 
   Result<> erase(const RecordId& id) {
     for (const std::string_view sql :
-         {"INSERT OR IGNORE INTO retracted (id) VALUES (?)", "DELETE FROM bodies WHERE id = ?"}) {
+         {"INSERT OR IGNORE INTO retracted (id) VALUES (?)",
+          "DELETE FROM bodies WHERE place = (SELECT place FROM records WHERE id = ?)"}) {
       auto statement = LOAM_TRY(database_.prepare(sql));
       LOAM_TRY(statement.bind_blob(0, id.digest).run());
     }

@@ -8,6 +8,7 @@
 #include "env/random.h"
 #include "ledger/storage.h"
 #include "ledger/testing/make_record.h"
+#include "store/database.h"
 
 namespace loam::ledger {
 namespace {
@@ -101,6 +102,13 @@ TEST_P(StorageContract, ARetractionErasesTheBodyAndKeepsTheRecord) {
   EXPECT_TRUE(storage_->record(record.id)->value().retracted);
   // Nor does it come back.
   ASSERT_TRUE(storage_->transaction([&] { return storage_->put_body(record.id, body_of("x")); }));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+}
+
+TEST_P(StorageContract, ABodyOfNoRecordIsNotKept) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(storage_->transaction([&] { return storage_->put_body(record.id, body_of("x")); }));
+  ASSERT_TRUE(add(record));
   EXPECT_FALSE(storage_->body(record.id)->has_value());
 }
 
@@ -224,6 +232,40 @@ TEST_P(StorageContract, ABodyCanBeBlockedAndShownAgain) {
     ASSERT_TRUE(storage_->transaction([&] { return storage_->set_blocked(record.id, blocked); }));
     EXPECT_EQ(storage_->find(record.id)->value().blocked, blocked);
   }
+}
+
+TEST(SqliteStorage, ADatabaseOfTheFirstFormatKeepsItsBodies) {
+  constexpr std::array<std::string_view, 1> first = {R"sql(
+    CREATE TABLE records (place INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL,
+                          blocked INTEGER NOT NULL DEFAULT 0) STRICT;
+    CREATE TABLE bodies (id BLOB PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE TABLE retracted (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+  )sql"};
+  const env::Path file = std::filesystem::temp_directory_path() / env::random_id("loam-ledger-");
+  std::vector<Record> records;
+  {
+    auto database = *store::Database::open(file, first);
+    for (std::uint64_t seq = 0; seq < 3; ++seq) {
+      const SaltedBody body = body_of(std::to_string(seq));
+      const Record record = *sign_record(data_header(key_of(1), seq, body), key_of(1));
+      auto place = *database.prepare("INSERT INTO records (place, id, bytes) VALUES (?, ?, ?)");
+      place.bind(0, static_cast<std::int64_t>(seq)).bind_blob(1, record.id.digest);
+      ASSERT_TRUE(place.bind_blob(2, record.bytes).run());
+      auto text = *database.prepare("INSERT INTO bodies (id, salt, body) VALUES (?, ?, ?)");
+      text.bind_blob(0, record.id.digest).bind_blob(1, body.salt);
+      if (seq != 1) {
+        ASSERT_TRUE(text.bind_blob(2, body.body).run());
+      }
+      records.push_back(record);
+    }
+  }
+  auto storage = *open_sqlite_storage(file);
+  EXPECT_EQ(storage->body(records[0].id)->value().body, body_of("0").body);
+  EXPECT_FALSE(storage->body(records[1].id)->has_value());
+  EXPECT_EQ(storage->body(records[2].id)->value().body, body_of("2").body);
+  EXPECT_TRUE(storage->check());
+  storage.reset();
+  std::filesystem::remove(file);
 }
 
 INSTANTIATE_TEST_SUITE_P(Twins, StorageContract, ::testing::Bool(),

@@ -26,6 +26,7 @@ class Storage : public StateReader {
   virtual Result<> transaction(const std::function<Result<>()>& body) = 0;
   /// Adds the next record, applies `delta`, and erases what that says. @return its index.
   virtual Result<std::uint64_t> append(const Record& record, const Delta& delta) = 0;
+  /// The body of a record that is there and not retracted; any other is not kept.
   virtual Result<> put_body(const RecordId& id, const SaltedBody& body) = 0;
   /// Remembers which record a post with this token became.
   virtual Result<> put_token(std::string_view token, const RecordId& id) = 0;
