@@ -121,7 +121,7 @@ class Record:
         self.retracted, self.up, self.down, self.dropped, self.original = False, 0, 0, None, None
 
     def read_body(self, database):
-        self.body = cbor2.loads(database.execute("SELECT body FROM bodies WHERE id = ?", (self.digest,)).fetchone()[0])
+        self.body = cbor2.loads(database.execute("SELECT body FROM bodies JOIN records USING (place) WHERE id = ?", (self.digest,)).fetchone()[0])
         self.messages, self.answer = self.body["messages"], self.body["messages"][-1]
 
     def rank(self, seed):
