@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "train/cost.h"
 #include "train/model.h"
 
 using namespace loam::train;
@@ -51,23 +52,6 @@ Weights random_weights() {
   }
   out.final_norm.assign(shape.width, 1.0F);
   return out;
-}
-
-/// Of one step, in 1e9: forward and the gradient of the inputs for what is frozen, all three
-/// products for what is trained. What is computed again does not count.
-double work(const Shape& shape, std::size_t rank) {
-  double parameters = 0, trained = 0;
-  for (const Part part : kParts) {
-    const auto [in, out] = part_size(shape, part);
-    parameters += static_cast<double>(in * out);
-    trained += static_cast<double>((in + out) * rank);
-  }
-  const double seen = static_cast<double>(kLength + 1) / 2;  // keys that a query looks at
-  const double attention = 2 * seen * static_cast<double>(shape.attention.query_width());
-  const double head = static_cast<double>(shape.vocabulary * shape.width);
-  const double layers = static_cast<double>(shape.layers);
-  return static_cast<double>(kTokens) * 1e-9 *
-         (layers * (4 * parameters + 6 * trained + 6 * attention) + 4 * head);
 }
 
 template <class Body>
@@ -119,14 +103,16 @@ int main() {
                           model.accumulate({tokens, starts, {targets, counts}}, adapter, gradient);
                           adam.step(adapter.spans(), gradient.spans(), 1e-4);
                         }));
-      const double rate = work(weights.shape, adapter.rank) / best;
+      const double rate = training_gflop(weights.shape, {}, {kTokens, kTokens, kLength}) / best;
       const double most = peak(gemm);
       rusage usage{};
       getrusage(RUSAGE_SELF, &usage);
       std::printf(
-          "%-8s threads %zu  %6.1f tok/s  %6.1f GFLOP/s of %6.1f (%.2f)  most memory %ld MB\n",
+          "%-8s threads %zu  %6.1f tok/s  %6.1f GFLOP/s of %6.1f (%.2f)  most memory %ld MB, "
+          "expected %ld\n",
           keep == Keep::kProducts ? "kept" : "computed", threads,
-          static_cast<double>(kTokens) / best, rate, most, rate / most, usage.ru_maxrss / 1024);
+          static_cast<double>(kTokens) / best, rate, most, rate / most, usage.ru_maxrss / 1024,
+          static_cast<long>(training_bytes(weights.shape, false, {}, keep, kTokens) >> 20));
       std::fflush(stdout);
     }
 }

@@ -16,9 +16,9 @@ class Reader {
   explicit Reader(WeightSource& source) : source_(source) {}
 
   Result<Weights> read();
+  Result<Shape> read_shape();
 
  private:
-  Result<Shape> read_shape();
   Result<> read_layer(const std::string& prefix, const Shape& shape, LayerWeights& to);
 
   Result<std::size_t> count(std::string_view key, std::optional<std::size_t> otherwise = {});
@@ -146,6 +146,8 @@ Result<Weights> Reader::read() {
 }
 
 }  // namespace
+
+Result<Shape> read_shape(WeightSource& source) { return Reader(source).read_shape(); }
 
 Result<Weights> read_weights(WeightSource& source) { return Reader(source).read(); }
 

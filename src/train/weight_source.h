@@ -34,6 +34,10 @@ class WeightSource {
   virtual Result<> read(std::string_view tensor, std::span<float> to) = 0;
 };
 
+/// What a model's metadata and the sizes of its tensors say, without reading its weights.
+/// @error as read_weights().
+Result<Shape> read_shape(WeightSource& source);
+
 /// Reads a whole model. Memory grows only with tensors that are there.
 /// @error Unsupported  not of the family that the trainer knows; the message says what differs.
 /// @error Corrupt  a key or tensor is missing or has impossible sizes. What read() returns.
