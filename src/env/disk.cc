@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
+#include <thread>
 
 #include "base/format.h"
 #include "base/parse.h"
@@ -143,18 +145,35 @@ Result<std::uint64_t> free_bytes(const Path& path) {
   return std::uint64_t{s.f_bavail} * s.f_frsize;
 }
 
+namespace {
+constexpr int kLockAttempts = 10;
+constexpr std::chrono::milliseconds kLockWait{10};
+}  // namespace
+
 Result<FileLock> FileLock::acquire(const Path& path) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(system_error("open lock", path, errno));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    const auto holder = read_file(path, 64);
-    return fail(ErrorCode::kAlreadyExists, format("lock {}: held by process {}", path.string(),
-                                                  holder ? std::string(trim(*holder)) : "?"));
+  int attempts = 0;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (++attempts == kLockAttempts) {
+      const auto held = read_file(path, 64);
+      return fail(ErrorCode::kAlreadyExists, format("lock {}: held by process {}", path.string(),
+                                                    held ? std::string(trim(*held)) : "?"));
+    }
+    std::this_thread::sleep_for(kLockWait);
   }
   const std::string pid = format("{}\n", ::getpid());
   if (::ftruncate(fd.get(), 0) != 0) return std::unexpected(system_error("write", path, errno));
   LOAM_TRY(write_all(fd, path, pid));
   return FileLock(std::move(fd));
+}
+
+std::optional<std::int64_t> FileLock::holder(const Path& path) {
+  const auto file = open_read(path);
+  // A shared lock is tried and given back at once.
+  if (!file || ::flock(file->get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  const auto text = read_file(path, 64);
+  return text ? parse_int(trim(*text)).value_or(0) : 0;
 }
 
 }  // namespace loam::env

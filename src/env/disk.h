@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,8 +72,11 @@ Result<std::uint64_t> free_bytes(const Path& path);
 /// An exclusive lock on a file, held until destroyed; gone with the process, however it ends.
 class FileLock {
  public:
-  /// Never waits. @error AlreadyExists  another process holds it; the message has its pid.
+  /// Waits a tenth of a second at most, so that a look of holder() is not taken for a holder.
+  /// @error AlreadyExists  another process holds it; the message has its pid.
   static Result<FileLock> acquire(const Path& path);
+  /// The process that holds it (0 if that cannot be read); nothing if none does.
+  static std::optional<std::int64_t> holder(const Path& path);
 
  private:
   explicit FileLock(Fd fd) : fd_(std::move(fd)) {}

@@ -2,9 +2,7 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "api/app.h"
@@ -30,8 +28,6 @@ namespace loam::node {
 namespace {
 
 // A client that looks whether a node runs holds the lock for an instant (presence.cc).
-constexpr int kLockAttempts = 5;
-constexpr auto kLockWait = std::chrono::milliseconds(40);
 constexpr std::size_t kIoThreads = 2;
 constexpr std::size_t kPublicHandlers = 2;       // chosen
 constexpr std::size_t kPublicConnections = 512;  // chosen
@@ -49,22 +45,17 @@ Result<> make_folders(const env::Folders& folders) {
 }
 
 Result<env::FileLock> take_lock(const env::Folders& folders) {
-  for (int attempt = 1;; ++attempt) {
-    auto lock = env::FileLock::acquire(lock_file(folders));
-    if (lock) return lock;
-    Error error = lock.error();
-    if (error.code != ErrorCode::kAlreadyExists || attempt == kLockAttempts) {
-      if (error.code == ErrorCode::kAlreadyExists) {
-        error.message = format("start node on {}: another node runs there ({})",
-                               folders.data.string(), error.message);
-        error.hint = "use it (`loam status`), stop it (`loam down`), or give --home another folder";
-      } else {
-        error.hint = "make it writable for this user, or choose another place with --home DIR";
-      }
-      return std::unexpected(std::move(error));
-    }
-    std::this_thread::sleep_for(kLockWait);
+  auto lock = env::FileLock::acquire(lock_file(folders));
+  if (lock) return lock;
+  Error& error = lock.error();
+  if (error.code == ErrorCode::kAlreadyExists) {
+    error.message = format("start node on {}: another node runs there ({})", folders.data.string(),
+                           error.message);
+    error.hint = "use it (`loam status`), stop it (`loam down`), or give --home another folder";
+  } else {
+    error.hint = "make it writable for this user, or choose another place with --home DIR";
   }
+  return lock;
 }
 
 engine::LoadOptions load_options(const Config& config) {

@@ -1,28 +1,8 @@
 #include "node/presence.h"
 
-#include <sys/file.h>
-
-#include "base/parse.h"
 #include "codec/json.h"
 
 namespace loam::node {
-namespace {
-
-/// True if some process holds the lock. A shared lock is tried and given back at once: the lock's
-/// owner waits that long for it (Node::open).
-bool is_locked(const env::Path& path) {
-  const auto file = env::open_read(path);
-  if (!file) return false;
-  return ::flock(file->get(), LOCK_SH | LOCK_NB) != 0;
-}
-
-std::int64_t pid_in(const env::Path& path) {
-  const auto text = env::read_file(path, 64);
-  return text ? parse_int(trim(*text)).value_or(0) : 0;
-}
-
-}  // namespace
-
 env::Path presence_file(const env::Folders& folders) { return folders.state / "node.json"; }
 env::Path token_file(const env::Folders& folders) { return folders.config / "token"; }
 env::Path lock_file(const env::Folders& folders) { return folders.data / "node.lock"; }
@@ -42,9 +22,10 @@ void remove_presence(const env::Folders& folders) {
 }
 
 std::optional<Presence> find_running(const env::Folders& folders) {
-  if (!is_locked(lock_file(folders))) return std::nullopt;
+  const auto holder = env::FileLock::holder(lock_file(folders));
+  if (!holder) return std::nullopt;
   Presence out;
-  out.pid = pid_in(lock_file(folders));
+  out.pid = *holder;
   const auto text = env::read_file(presence_file(folders), 64U << 10);
   const auto value = text ? codec::parse_json(*text) : Result<codec::Value>(codec::Value());
   if (!value) return out;
