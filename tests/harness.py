@@ -54,6 +54,16 @@ def run_loam(*arguments, home=None, url=None, text=None, timeout=120, env=None):
                           stdin=subprocess.DEVNULL if text is None else None, timeout=timeout, env=environment)
 
 
+def oracle(sequences, lora=None):
+    """ln p of each token but the first, by libllama alone; with an adapter if one is named."""
+    program = os.environ.get("LOAM_ORACLE", ROOT / "build" / "release" / "bin" / "oracle")
+    lines = "".join(" ".join(map(str, tokens)) + "\n" for tokens in sequences)
+    command = [program, *(["--lora", lora] if lora else []), starter_model()]
+    ran = subprocess.run(command, input=lines, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return [[float(word) for word in line.split()] for line in ran.stdout.splitlines()]
+
+
 class Node:
     """A running node. Use as a context manager."""
 

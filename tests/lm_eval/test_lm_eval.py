@@ -43,17 +43,10 @@ def scored(node):
     return seen, results
 
 
-def oracle(sequences):
-    program = os.environ.get("LOAM_ORACLE", harness.ROOT / "build" / "release" / "bin" / "oracle")
-    lines = "".join(" ".join(map(str, tokens)) + "\n" for tokens in sequences)
-    ran = subprocess.run([program, harness.starter_model()], input=lines, capture_output=True, text=True, check=True)
-    return [[float(word) for word in line.split()] for line in ran.stdout.splitlines()]
-
-
 def test_log_likelihoods_equal_the_oracles(scored):
     seen, _ = scored
     assert len(seen) >= 30
-    expected = oracle([tokens for tokens, _, _ in seen])
+    expected = harness.oracle([tokens for tokens, _, _ in seen])
     worst = 0.0
     for (tokens, context, (total, _)), logprobs in zip(seen, expected, strict=True):
         assert len(logprobs) == len(tokens) - 1

@@ -1,7 +1,9 @@
 // A second opinion on log-likelihoods: libllama alone, none of Loam's code.
 //
-//   oracle [--chunk N] [--threads N] MODEL < token ids, one sequence a line, separated by spaces
-//       prints for each line ln p(token | those before it) for all tokens but the first
+//   oracle [--chunk N] [--threads N] [--lora FILE] MODEL < token ids, one sequence a line,
+//   separated by spaces
+//       prints for each line ln p(token | those before it) for all tokens but the first, with the
+//       adapter in FILE if one is named
 //   oracle --tokenize MODEL < a text
 //       prints the text's token ids, special tokens not parsed, no first token added
 //
@@ -26,7 +28,7 @@
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model, lora;
   std::size_t chunk = 32;
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   bool tokenize = false;
@@ -51,12 +53,14 @@ Options parse_options(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    const bool has_value = argument == "--chunk" || argument == "--threads";
-    if (has_value && ++i == argc) die(std::string(argument) + " wants a number");
+    const bool has_value = argument == "--chunk" || argument == "--threads" || argument == "--lora";
+    if (has_value && ++i == argc) die(std::string(argument) + " wants a value");
     if (argument == "--chunk") {
       options.chunk = parse<std::size_t>(argv[i]);
     } else if (argument == "--threads") {
       options.threads = parse<int>(argv[i]);
+    } else if (argument == "--lora") {
+      options.lora = argv[i];
     } else if (argument == "--tokenize") {
       options.tokenize = true;
     } else {
@@ -64,7 +68,7 @@ Options parse_options(int argc, char** argv) {
     }
   }
   if (options.model.empty() || options.chunk < 2 || options.threads < 1) {
-    die("usage: oracle [--chunk N] [--threads N] [--tokenize] MODEL");
+    die("usage: oracle [--chunk N] [--threads N] [--lora FILE] [--tokenize] MODEL");
   }
   return options;
 }
@@ -123,6 +127,14 @@ void evaluate_part(llama_context* context, const llama_vocab* vocab,
   }
 }
 
+/// Freed with the model.
+void adapt(llama_context* context, llama_model* model, const std::string& file) {
+  llama_adapter_lora* adapter = llama_adapter_lora_init(model, file.c_str());
+  if (adapter == nullptr) die("cannot load the adapter " + file);
+  float scale = 1;
+  if (llama_set_adapters_lora(context, &adapter, 1, &scale) != 0) die("cannot use the adapter");
+}
+
 void score(llama_context* context, const llama_vocab* vocab, const std::vector<llama_token>& ids,
            std::size_t chunk, llama_batch& batch) {
   for (const auto id : ids) {
@@ -162,6 +174,7 @@ int main(int argc, char** argv) {
   params.n_threads_batch = options.threads;
   const llama_context_ptr context(llama_init_from_model(model.get(), params));
   if (context == nullptr) die("cannot make a context");
+  if (!options.lora.empty()) adapt(context.get(), model.get(), options.lora);
   llama_batch batch = llama_batch_init(static_cast<std::int32_t>(options.chunk), 0, 1);
   for (std::string line; std::getline(std::cin, line);) {
     score(context.get(), vocab, parse_ids(line), options.chunk, batch);
