@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "codec/toml.h"
 #include "node/config_file.h"
 
 namespace loam::node {
@@ -70,18 +71,6 @@ std::string join(const std::vector<std::string>& words, std::string_view between
   return out;
 }
 
-std::string toml_quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += format("\\u{:04X}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + "\"";
-}
-
 Error wrong_value(const Setting& setting, std::string_view given) {
   return {ErrorCode::kInvalidArgument,
           format("{} = {}: expected {}", setting.path, given, example(setting.kind)), ""};
@@ -116,7 +105,7 @@ Result<> set_from_value(Config& config, const Setting& setting, const codec::Val
   if (const auto* text = value.as_string()) {
     const bool plain_number = setting.kind == Kind::kCount;
     if (setting.kind == Kind::kFlag || setting.kind == Kind::kList || plain_number)
-      return std::unexpected(wrong_value(setting, toml_quoted(*text)));
+      return std::unexpected(wrong_value(setting, codec::toml_quoted(*text)));
     return set_from_text(config, setting, *text);
   }
   if (const auto* flag = value.as_bool(); flag != nullptr && setting.kind == Kind::kFlag) {
@@ -137,7 +126,7 @@ Result<> set_from_value(Config& config, const Setting& setting, const codec::Val
     }
     return set_list(config, setting, std::move(words));
   }
-  return std::unexpected(wrong_value(setting, describe(value)));
+  return std::unexpected(wrong_value(setting, codec::describe_toml(value)));
 }
 
 Error at(Error error, const std::string& place) {
@@ -220,12 +209,12 @@ std::string toml_text(const Setting& setting, const Config& config) {
   const Field field = setting.field(copy);
   if (const auto* const* words = std::get_if<std::vector<std::string>*>(&field)) {
     std::vector<std::string> out;
-    for (const auto& word : **words) out.push_back(toml_quoted(word));
+    for (const auto& word : **words) out.push_back(codec::toml_quoted(word));
     return "[" + join(out, ", ") + "]";
   }
   const std::string text = value_text(setting, config);
-  if (std::holds_alternative<std::string*>(field)) return toml_quoted(text);
-  return parse_int(text) || std::holds_alternative<bool*>(field) ? text : toml_quoted(text);
+  if (std::holds_alternative<std::string*>(field)) return codec::toml_quoted(text);
+  return parse_int(text) || std::holds_alternative<bool*>(field) ? text : codec::toml_quoted(text);
 }
 
 Result<> set_from_text(Config& config, const Setting& setting, std::string_view text) {

@@ -1,7 +1,5 @@
 #include "node/config_file.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 
 #include "base/format.h"
@@ -10,30 +8,6 @@
 
 namespace loam::node {
 namespace {
-
-codec::Value to_value(const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return number->get();
-  if (const auto* number = node.as_floating_point()) return number->get();
-  if (const auto* flag = node.as_boolean()) return flag->get();
-  if (const auto* array = node.as_array()) {
-    codec::Array out;
-    for (const auto& item : *array) out.push_back(to_value(item));
-    return out;
-  }
-  return nullptr;
-}
-
-void flatten(const toml::table& table, const std::string& prefix, std::vector<ConfigEntry>& out) {
-  for (const auto& [key, node] : table) {
-    const std::string path = prefix + std::string(key.str());
-    if (const auto* inner = node.as_table()) {
-      flatten(*inner, path + ".", out);
-    } else {
-      out.push_back({path, to_value(node), static_cast<unsigned>(key.source().begin.line)});
-    }
-  }
-}
 
 /// The table that a line opens ("[load]" gives "load"); empty if it opens none.
 std::string_view table_of(std::string_view line) {
@@ -64,25 +38,11 @@ Place place_for(const std::vector<std::string>& lines, std::string_view path) {
 
 }  // namespace
 
-Result<std::vector<ConfigEntry>> parse_config_file(std::string_view text, std::string_view name) {
-  std::vector<ConfigEntry> out;
-  try {
-    flatten(toml::parse(text, name), "", out);
-  } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::kInvalidArgument,
-                format("{}:{}: not TOML: {}", name, error.source().begin.line, error.description()),
-                "`loam config edit` opens your own file");
-  }
-  std::ranges::stable_sort(out, {}, &ConfigEntry::line);
-  return out;
-}
-
-std::string describe(const codec::Value& value) {
-  if (const auto* number = value.as_int()) return std::to_string(*number);
-  if (const auto* number = value.as_double()) return format("{}", *number);
-  if (const auto* flag = value.as_bool()) return *flag ? "true" : "false";
-  if (const auto* text = value.as_string()) return format("\"{}\"", *text);
-  return value.as_array() != nullptr ? "[...]" : "a date";
+Result<std::vector<codec::TomlEntry>> parse_config_file(std::string_view text,
+                                                        std::string_view name) {
+  auto entries = codec::parse_toml(text, name);
+  if (!entries) entries.error().hint = "`loam config edit` opens your own file";
+  return entries;
 }
 
 Result<std::string> edit_config_text(const std::string& text, const Setting& setting,
@@ -93,7 +53,7 @@ Result<std::string> edit_config_text(const std::string& text, const Setting& set
 
   const std::string value = toml_text(setting, config);
   const auto entries = LOAM_TRY(parse_config_file(text, "config"));
-  const auto old = std::ranges::find(entries, setting.path, &ConfigEntry::path);
+  const auto old = std::ranges::find(entries, setting.path, &codec::TomlEntry::path);
   if (old != entries.end()) {
     std::string& line = lines[old->line - 1];
     line = format("{} = {}", trim(std::string_view(line).substr(0, line.find('='))), value);
@@ -108,7 +68,7 @@ Result<std::string> edit_config_text(const std::string& text, const Setting& set
   // Only a text that reads back as meant is written: inline tables and values over several lines
   // are left to the person's own editor.
   const auto again = parse_config_file(out, "config");
-  const auto is_set = [&](const ConfigEntry& entry) {
+  const auto is_set = [&](const codec::TomlEntry& entry) {
     return entry.path == setting.path &&
            entry.value == (*parse_config_file(format("x = {}", value), "value"))[0].value;
   };
