@@ -24,14 +24,39 @@ constexpr std::uint64_t kLayersMax = 65'536;  // entries of a list with a number
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 31;
 constexpr std::uint64_t kKvBytesPerNumber = 2;  // the engine keeps keys and values as 16-bit floats
 
-enum ValueType : std::uint32_t { kBool = 7, kString = 8, kArray = 9, kValueTypes = 13 };
+enum ValueType : std::uint32_t {
+  kInt8 = 1,
+  kInt16 = 3,
+  kInt32 = 5,
+  kFloat32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kInt64 = 11,
+  kFloat64 = 12,
+  kValueTypes = 13  // the rest are whole numbers without a sign
+};
 // Bytes of each scalar value type; 0: not a scalar.
 constexpr std::array<std::size_t, kValueTypes> kScalarBytes = {1, 1, 2, 2, 4, 4, 4,
                                                                1, 0, 0, 8, 8, 8};
 
 bool is_whole_number(std::uint32_t type) {
-  return type < kValueTypes && type != 6 && type != kBool && type != kString && type != kArray &&
-         type != 12;
+  return type < kValueTypes && type != kFloat32 && type != kBool && type != kString &&
+         type != kArray && type != kFloat64;
+}
+
+/// What a scalar of that type says; `raw` are its bytes, zero-extended.
+double scalar(std::uint32_t type, std::uint64_t raw) {
+  switch (type) {
+    case kInt8: return static_cast<std::int8_t>(raw);
+    case kInt16: return static_cast<std::int16_t>(raw);
+    case kInt32: return static_cast<std::int32_t>(raw);
+    case kInt64: return static_cast<double>(static_cast<std::int64_t>(raw));
+    case kFloat32: return double{std::bit_cast<float>(static_cast<std::uint32_t>(raw))};
+    case kFloat64: return std::bit_cast<double>(raw);
+    case kBool: return raw != 0 ? 1 : 0;
+    default: return static_cast<double>(raw);
+  }
 }
 
 /// For eyes and terminals: valid UTF-8 without control characters.
@@ -69,6 +94,15 @@ class GgufReader {
                                               "has {}",
                                               needed, in_.size()));
     return std::move(facts_);
+  }
+
+  /// The same, and all that GgufHeader has.
+  Result<GgufHeader> read_all() {
+    header_.emplace();
+    ModelFacts facts = LOAM_TRY(read());
+    header_->facts = std::move(facts);
+    LOAM_TRY(settle_places());
+    return *std::move(header_);
   }
 
   /// How long the file must be by its header, which must be there as a whole.
@@ -130,6 +164,7 @@ class GgufReader {
                   format("the metadata entry '{}' has the unknown type {}", printable(key), type));
     const std::uint64_t value = LOAM_TRY(in_.number(kScalarBytes[type]));
     if (is_whole_number(type)) numbers_[key] = value;
+    if (header_) header_->numbers[key] = scalar(type, value);
     return {};
   }
 
@@ -144,8 +179,10 @@ class GgufReader {
                         : key == "general.name"       ? &facts_.display_name
                         : key == "general.license"    ? &facts_.licence
                                                       : nullptr;
-    if (kept == nullptr) return in_.skip(length);
-    *kept = printable(LOAM_TRY(in_.text(length, limits_.word_bytes_max)));
+    if (kept == nullptr && (!header_ || length > limits_.word_bytes_max)) return in_.skip(length);
+    std::string word = printable(LOAM_TRY(in_.text(length, limits_.word_bytes_max)));
+    if (header_) header_->texts[key] = word;
+    if (kept != nullptr) *kept = std::move(word);
     return {};
   }
 
@@ -231,53 +268,78 @@ class GgufReader {
 
   Result<> read_tensor() {
     LOAM_TRY(check_size());
+    GgufTensor tensor;
     const std::uint64_t length = LOAM_TRY(in_.number(8));
-    const std::string name = LOAM_TRY(in_.text(length, limits_.name_bytes_max));
-    if (!seen_tensors_.insert(name).second)
-      return fail(ErrorCode::kCorrupt, format("the tensor '{}' is there twice", printable(name)));
+    tensor.name = LOAM_TRY(in_.text(length, limits_.name_bytes_max));
+    if (!seen_tensors_.insert(tensor.name).second)
+      return fail(ErrorCode::kCorrupt,
+                  format("the tensor '{}' is there twice", printable(tensor.name)));
     const std::uint64_t dimensions = LOAM_TRY(in_.number(4));
     if (dimensions > kDimensionsMax)
       return fail(ErrorCode::kCorrupt,
-                  format("the tensor '{}' has {} dimensions", printable(name), dimensions));
-    std::uint64_t row = 1;
+                  format("the tensor '{}' has {} dimensions", printable(tensor.name), dimensions));
     std::optional<std::uint64_t> elements = 1;
     for (std::uint64_t i = 0; i < dimensions; ++i) {
-      const std::uint64_t extent = LOAM_TRY(in_.number(8));
-      if (i == 0) row = extent;
-      if (elements) elements = product(*elements, extent);
+      tensor.sizes.push_back(LOAM_TRY(in_.number(8)));
+      if (elements) elements = product(*elements, tensor.sizes.back());
     }
-    const auto type_number = static_cast<std::uint32_t>(LOAM_TRY(in_.number(4)));
-    const std::uint64_t offset = LOAM_TRY(in_.number(8));
-    const GgmlType* type = ggml_type(type_number);
+    tensor.type = static_cast<std::uint32_t>(LOAM_TRY(in_.number(4)));
+    tensor.offset = LOAM_TRY(in_.number(8));
+    const GgmlType* type = ggml_type(tensor.type);
     if (type == nullptr)
       return fail(ErrorCode::kUnsupported,
                   format("the tensor '{}' is in weight format {}, which is "
                          "unknown here",
-                         printable(name), type_number));
+                         printable(tensor.name), tensor.type));
+    const std::uint64_t row = tensor.sizes.empty() ? 1 : tensor.sizes.front();
     if (!elements || *elements == 0 || row % type->block != 0)
       return fail(ErrorCode::kCorrupt,
-                  format("the tensor '{}' has an impossible shape", printable(name)));
-    return place_tensor(name, *type, *elements, offset);
+                  format("the tensor '{}' has an impossible shape", printable(tensor.name)));
+    return place_tensor(std::move(tensor), *type, *elements);
   }
 
-  Result<> place_tensor(std::string_view name, const GgmlType& type, std::uint64_t elements,
-                        std::uint64_t offset) {
+  Result<> place_tensor(GgufTensor tensor, const GgmlType& type, std::uint64_t elements) {
     const auto bytes = product(elements / type.block, type.bytes);
     std::uint64_t end = 0;
-    if (offset % alignment_ != 0 || !bytes || __builtin_add_overflow(offset, *bytes, &end) ||
+    if (tensor.offset % alignment_ != 0 || !bytes ||
+        __builtin_add_overflow(tensor.offset, *bytes, &end) ||
         __builtin_add_overflow(facts_.parameters, elements, &facts_.parameters))
       return fail(ErrorCode::kCorrupt,
-                  format("the tensor '{}' has an impossible place", printable(std::string(name))));
+                  format("the tensor '{}' has an impossible place", printable(tensor.name)));
     data_end_ = std::max(data_end_, end);
     elements_of_[type.name] += elements;
+    tensor.bytes = *bytes;
+    if (header_) header_->tensors.push_back(std::move(tensor));
     return {};
+  }
+
+  std::uint64_t data_start() const {
+    return (in_.position() + alignment_ - 1) / alignment_ * alignment_;
   }
 
   std::uint64_t bytes_needed() const {
     if (tensors_ == 0) return in_.position();
-    const std::uint64_t start = (in_.position() + alignment_ - 1) / alignment_ * alignment_;
     std::uint64_t needed = 0;
-    return __builtin_add_overflow(start, data_end_, &needed) ? UINT64_MAX : needed;
+    return __builtin_add_overflow(data_start(), data_end_, &needed) ? UINT64_MAX : needed;
+  }
+
+  /// Counts the places of tensors, all known to lie in the file, from its start.
+  Result<> settle_places() {
+    std::vector<const GgufTensor*> by_place;
+    by_place.reserve(header_->tensors.size());
+    for (GgufTensor& tensor : header_->tensors) {
+      tensor.offset += data_start();
+      by_place.push_back(&tensor);
+    }
+    std::ranges::sort(by_place, {}, &GgufTensor::offset);
+    for (std::size_t i = 1; i < by_place.size(); ++i) {
+      const GgufTensor& before = *by_place[i - 1];
+      if (before.offset + before.bytes > by_place[i]->offset)
+        return fail(ErrorCode::kCorrupt,
+                    format("the tensors '{}' and '{}' share bytes", printable(before.name),
+                           printable(by_place[i]->name)));
+    }
+    return {};
   }
 
   void settle_quantisation() {
@@ -292,6 +354,7 @@ class GgufReader {
   ByteSource in_;
   const GgufLimits limits_;
   ModelFacts facts_;
+  std::optional<GgufHeader> header_;  // nothing: the facts are all that is asked for
   std::uint64_t pairs_ = 0, tensors_ = 0;
   std::uint64_t alignment_ = kAlignmentDefault;
   std::uint64_t data_end_ = 0;  // of the last weight, from the start of the data
@@ -301,6 +364,14 @@ class GgufReader {
   std::map<std::string_view, std::uint64_t> elements_of_;        // by weight format
 };
 
+/// The same, but for a disk that failed with the file's name in front of what is wrong.
+template <class T>
+Result<T> named(const env::Path& path, Result<T> read) {
+  if (read || read.error().code == ErrorCode::kUnavailable) return read;
+  return fail(read.error().code, format("model file {}: {}", path.string(), read.error().message),
+              read.error().hint);
+}
+
 }  // namespace
 
 Result<ModelFacts> read_gguf(ByteView bytes, const GgufLimits& limits) {
@@ -309,12 +380,17 @@ Result<ModelFacts> read_gguf(ByteView bytes, const GgufLimits& limits) {
 
 Result<ModelFacts> read_gguf(const env::Fd& file, const env::Path& path, const GgufLimits& limits) {
   const env::FileStamp stamp = LOAM_TRY(env::stamp(file));
-  auto facts = GgufReader(ByteSource(file, path, stamp.size), limits).read();
-  if (!facts && facts.error().code != ErrorCode::kUnavailable)
-    return fail(facts.error().code,
-                format("model file {}: {}", path.string(), facts.error().message),
-                facts.error().hint);
-  return facts;
+  return named(path, GgufReader(ByteSource(file, path, stamp.size), limits).read());
+}
+
+Result<GgufHeader> read_gguf_header(ByteView bytes, const GgufLimits& limits) {
+  return GgufReader(ByteSource(bytes), limits).read_all();
+}
+
+Result<GgufHeader> read_gguf_header(const env::Fd& file, const env::Path& path,
+                                    const GgufLimits& limits) {
+  const env::FileStamp stamp = LOAM_TRY(env::stamp(file));
+  return named(path, GgufReader(ByteSource(file, path, stamp.size), limits).read_all());
 }
 
 Result<std::uint64_t> gguf_bytes_needed(const env::Fd& file, const env::Path& path,

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -31,6 +35,34 @@ Result<ModelFacts> read_gguf(ByteView bytes, const GgufLimits& limits = {});
 /// names `path`.
 Result<ModelFacts> read_gguf(const env::Fd& file, const env::Path& path,
                              const GgufLimits& limits = {});
+
+/// Where a tensor lies. Its name is as written, any bytes.
+struct GgufTensor {
+  std::string name;
+  std::vector<std::uint64_t> sizes;  // the fastest first, at most 4; none is 0
+  std::uint32_t type = 0;            // one that ggml_type() knows; whole blocks make up a row
+  std::uint64_t offset = 0;          // of its first byte, in the file
+  std::uint64_t bytes = 0;
+};
+
+/// All of a header but lists and long texts. Keys are as written, any bytes.
+struct GgufHeader {
+  ModelFacts facts;
+  /// Scalars of every number type, true and false as 1 and 0. Any double: NaN too, and a whole
+  /// number above 2^53 is rounded.
+  std::map<std::string, double, std::less<>> numbers;
+  /// Valid UTF-8 without control characters. Not here: the chat template, and what is longer than
+  /// GgufLimits::word_bytes_max.
+  std::map<std::string, std::string, std::less<>> texts;
+  std::vector<GgufTensor> tensors;  // in the file's order; all lie in the file, none in another
+};
+
+/// Takes what read_gguf() takes, and tells more.
+/// @error as read_gguf(); Corrupt also if two tensors share bytes, so that whoever reads all of
+///        them reads no more than the file has.
+Result<GgufHeader> read_gguf_header(ByteView bytes, const GgufLimits& limits = {});
+Result<GgufHeader> read_gguf_header(const env::Fd& file, const env::Path& path,
+                                    const GgufLimits& limits = {});
 
 /// How long the file must be by its header, whether it is or not: for a download under way.
 /// @error as read_gguf(); Corrupt also while the header is incomplete.

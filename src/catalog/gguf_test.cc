@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <filesystem>
+#include <map>
 
 #include "catalog/ggml_types.h"
 #include "catalog/testing/gguf_writer.h"
@@ -165,6 +167,97 @@ TEST(Gguf, RefusesImpossibleTensors) {
 TEST(Gguf, WhatIsShownHoldsNoControlCharacters) {
   const ModelFacts facts = read(small_model("a\x1b[31m\n\xff")).value();
   EXPECT_EQ(facts.display_name, "a [31m \xef\xbf\xbd");
+}
+
+/// The refusal of a header that is read as a whole.
+std::string header_refusal(const GgufWriter& writer) {
+  const auto header = read_gguf_header(as_bytes(writer.bytes()));
+  if (header) return "accepted";
+  return std::string(error_code_name(header.error().code)) + ": " + header.error().message;
+}
+
+TEST(GgufHeader, TellsScalarsOfEveryType) {
+  GgufWriter writer = small_model();
+  writer.raw("u8", 0, "\xff").raw("i8", 1, "\xff").raw("u16", 2, "\xfe\xff");
+  writer.raw("i16", 3, "\xfe\xff").raw("i32", 5, number(static_cast<std::uint64_t>(-70'000), 4));
+  writer.raw("f32", 6, number(std::bit_cast<std::uint32_t>(1e-5F), 4));
+  writer.raw("yes", 7, "\1").raw("no", 7, std::string(1, '\0'));
+  writer.raw("u64", 10, number(std::uint64_t{1} << 40, 8));
+  writer.raw("i64", 11, number(static_cast<std::uint64_t>(-5), 8));
+  writer.raw("f64", 12, number(std::bit_cast<std::uint64_t>(-0.1), 8));
+  const auto numbers = read_gguf_header(as_bytes(writer.bytes())).value().numbers;
+  const std::map<std::string, double, std::less<>> expected = {
+      {"u8", 255},
+      {"i8", -1},
+      {"u16", 65'534},
+      {"i16", -2},
+      {"i32", -70'000},
+      {"f32", double{1e-5F}},
+      {"yes", 1},
+      {"no", 0},
+      {"u64", 1'099'511'627'776},
+      {"i64", -5},
+      {"f64", -0.1},
+      {"llama.context_length", 2048},
+      {"llama.embedding_length", 64},
+      {"llama.block_count", 2},
+      {"llama.attention.head_count", 4},
+      {"llama.attention.head_count_kv", 2}};
+  EXPECT_EQ(numbers, expected);
+}
+
+TEST(GgufHeader, TellsShortTextsAndLeavesOutLongOnesAndTheTemplate) {
+  GgufWriter writer = small_model();
+  writer.text("other", "a\nb\xff").text("most", std::string(4096, 'x'));
+  writer.text("longer", std::string(4097, 'x'));
+  const auto header = read_gguf_header(as_bytes(writer.bytes())).value();
+  const std::map<std::string, std::string, std::less<>> expected = {
+      {"general.architecture", "llama"},
+      {"general.name", "Tiny Model"},
+      {"general.license", "apache-2.0"},
+      {"other", "a b\xef\xbf\xbd"},
+      {"most", std::string(4096, 'x')}};
+  EXPECT_EQ(header.texts, expected);
+  EXPECT_EQ(header.facts.chat_template, "{{ messages }}");
+}
+
+TEST(GgufHeader, TellsWhereTensorsLieInTheFile) {
+  GgufWriter writer = small_model();
+  writer.tensor("last", {2, 3}, 1, "twelve bytes");
+  const std::string bytes = writer.bytes();
+  const auto tensors = read_gguf_header(as_bytes(bytes)).value().tensors;
+  ASSERT_EQ(tensors.size(), 3U);
+  EXPECT_EQ(tensors[0].name, "blk.0.attn_q.weight");
+  EXPECT_EQ(tensors[0].type, 3U);
+  EXPECT_EQ(tensors[0].bytes, 2560U);
+  EXPECT_EQ(tensors[0].sizes, (std::vector<std::uint64_t>{64, 64}));
+  EXPECT_EQ(tensors[1].offset, tensors[0].offset + 2560);
+  EXPECT_EQ(tensors[2].sizes, (std::vector<std::uint64_t>{2, 3}));
+  EXPECT_EQ(bytes.substr(tensors[2].offset, tensors[2].bytes), "twelve bytes");
+}
+
+TEST(GgufHeader, RefusesTensorsThatShareBytes) {
+  GgufWriter writer = small_model();
+  writer.tensor_at("t", {8}, 0, 2528);  // the last row of the first tensor
+  EXPECT_EQ(refusal(writer), "accepted");
+  EXPECT_TRUE(header_refusal(writer).contains("share bytes")) << header_refusal(writer);
+  EXPECT_EQ(header_refusal(small_model()), "accepted");
+}
+
+TEST(GgufHeader, RefusesWhatTheFactsAreRefusedFor) {
+  const std::string whole = small_model().bytes();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const ByteView cut = as_bytes(std::string_view(whole).substr(0, size));
+    const auto header = read_gguf_header(cut);
+    ASSERT_FALSE(header.has_value()) << size;
+    EXPECT_EQ(header.error().message, read_gguf(cut).error().message) << size;
+  }
+  const env::Path path = std::filesystem::temp_directory_path() / env::random_id("loam-gguf-");
+  ASSERT_TRUE(env::write_file_atomic(path, whole.substr(0, 100)).has_value());
+  const auto cut = read_gguf_header(env::open_read(path).value(), path);
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_TRUE(cut.error().message.contains(path.string()));
+  std::filesystem::remove(path);
 }
 
 TEST(GgmlTypes, KnowsItsNumbersAndNoOthers) {

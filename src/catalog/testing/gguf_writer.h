@@ -54,8 +54,14 @@ class GgufWriter {
   }
   GgufWriter& tensor(std::string_view name, const std::vector<std::uint64_t>& shape,
                      std::uint32_t type, std::uint64_t bytes) {
-    tensor_at(name, shape, type, data_bytes_);
-    data_bytes_ = (data_bytes_ + bytes + alignment - 1) / alignment * alignment;
+    return tensor(name, shape, type, std::string(bytes, '\0'));
+  }
+  /// A tensor with this content.
+  GgufWriter& tensor(std::string_view name, const std::vector<std::uint64_t>& shape,
+                     std::uint32_t type, std::string_view content) {
+    tensor_at(name, shape, type, data_.size());
+    data_ += content;
+    data_.resize((data_.size() + alignment - 1) / alignment * alignment, '\0');
     return *this;
   }
   /// A tensor at any offset; adds no data.
@@ -77,8 +83,7 @@ class GgufWriter {
     put(out, pair_count, 8);
     out += pairs_ + tensors_;
     out.resize((out.size() + alignment - 1) / alignment * alignment, '\0');
-    out.resize(out.size() + data_bytes_, '\0');
-    return out;
+    return out + data_;
   }
 
   std::uint64_t tensor_count = 0;  // as announced
@@ -91,8 +96,7 @@ class GgufWriter {
     put(pairs_, type, 4);
   }
 
-  std::string pairs_, tensors_;
-  std::uint64_t data_bytes_ = 0;
+  std::string pairs_, tensors_, data_;
 };
 
 /// A well-formed little model: two layers, Q4_1 weights and an F32 norm.
