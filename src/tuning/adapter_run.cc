@@ -1,0 +1,156 @@
+#include "tuning/adapter_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/check.h"
+#include "base/format.h"
+
+namespace loam::tuning {
+namespace {
+
+constexpr std::size_t kRecordsNamed = 3;  // in an error
+
+train::AdapterOptions adapter_options(const Recipe& recipe) {
+  return {.rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target};
+}
+
+train::Keep keep_of(const Recipe& recipe) {
+  return recipe.disable_gradient_checkpointing ? train::Keep::kProducts : train::Keep::kLayerInputs;
+}
+
+std::vector<std::size_t> lengths_of(std::span<const Example> examples) {
+  std::vector<std::size_t> out;
+  for (const Example& example : examples) out.push_back(example.tokens.size());
+  return out;
+}
+
+void copy_in(std::span<const float> from, const train::Spans& to) {
+  for (const std::span<float> part : to) {
+    std::ranges::copy(from.first(part.size()), part.begin());
+    from = from.subspan(part.size());
+  }
+}
+
+}  // namespace
+
+AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
+                       std::span<const Example> examples)
+    : recipe_(recipe),
+      examples_(examples),
+      lengths_(lengths_of(examples)),
+      model_(gemm, weights, recipe.cutoff_len, keep_of(recipe)),
+      adapter_(train::make_adapter(weights.shape, adapter_options(recipe), recipe.seed)),
+      gradient_(adapter_.zeros()),
+      optimizer_({.weight_decay = recipe.weight_decay}, train::size_of(adapter_.spans())),
+      planned_epoch_(0),
+      plan_(plan_of(0)) {
+  LOAM_CHECK(!examples.empty());
+  const std::uint64_t wanted = recipe.max_steps;
+  const auto epochs = static_cast<std::uint64_t>(recipe.num_train_epochs);  // a whole number
+  std::uint64_t steps = 0, epoch = 0;
+  do {
+    steps_before_.push_back(steps);
+    const std::size_t batches = epoch == 0 ? plan_.size() : plan_of(epoch).size();
+    steps +=
+        (batches + recipe.gradient_accumulation_steps - 1) / recipe.gradient_accumulation_steps;
+    ++epoch;
+  } while (wanted == 0 ? epoch < epochs : steps < wanted);
+  steps_before_.push_back(steps);
+  schedule_.steps = wanted == 0 ? steps : wanted;
+  schedule_.rate_max = recipe.learning_rate;
+  schedule_.warmup_steps = static_cast<std::uint64_t>(
+      std::ceil(recipe.warmup_ratio * static_cast<double>(schedule_.steps)));
+}
+
+std::vector<BatchPlan> AdapterRun::plan_of(std::uint64_t epoch) const {
+  return plan_epoch(lengths_, recipe_.cutoff_len * recipe_.per_device_train_batch_size,
+                    recipe_.per_device_train_batch_size, recipe_.seed, epoch);
+}
+
+AdapterRun::Place AdapterRun::place_of(std::uint64_t step) const {
+  const auto after = std::ranges::upper_bound(steps_before_, step);
+  const auto epoch = static_cast<std::size_t>(after - steps_before_.begin()) - 1;
+  return {epoch, (step - steps_before_[epoch]) * recipe_.gradient_accumulation_steps};
+}
+
+std::size_t AdapterRun::learned_tokens(std::span<const BatchPlan> batches) const {
+  std::size_t out = 0;
+  for (const BatchPlan& batch : batches)
+    for (const std::size_t i : batch) out += lengths_[i] - examples_[i].prompt_tokens;
+  return out;
+}
+
+double AdapterRun::accumulate(const BatchPlan& batch, float weight) {
+  std::vector<train::Token> tokens, targets;
+  std::vector<float> weights;
+  std::vector<std::size_t> starts;
+  for (const std::size_t i : batch) {
+    const Example& example = examples_[i];
+    starts.push_back(tokens.size());
+    tokens.insert(tokens.end(), example.tokens.begin(), example.tokens.end());
+    targets.insert(targets.end(), example.tokens.begin() + 1, example.tokens.end());
+    targets.push_back(0);  // nothing follows the last one
+    for (std::size_t at = 1; at < example.tokens.size(); ++at)
+      weights.push_back(at >= example.prompt_tokens ? weight : 0.0F);
+    weights.push_back(0.0F);
+  }
+  starts.push_back(tokens.size());
+  return model_.accumulate({tokens, starts, {targets, weights}}, adapter_, gradient_);
+}
+
+Result<StepReport> AdapterRun::advance() {
+  LOAM_CHECK(step_ < steps());
+  const Place place = place_of(step_);
+  if (place.epoch != planned_epoch_) {
+    planned_epoch_ = place.epoch;
+    plan_ = plan_of(place.epoch);
+  }
+  const std::span all(plan_);
+  const auto batches = all.subspan(place.first_batch, std::min(recipe_.gradient_accumulation_steps,
+                                                               all.size() - place.first_batch));
+  StepReport report{.step = step_ + 1, .epoch = place.epoch, .rate = schedule_.rate(step_)};
+  for (const std::span<float> part : gradient_.spans()) std::ranges::fill(part, 0.0F);
+  const float weight = 1.0F / static_cast<float>(learned_tokens(batches));
+  for (const BatchPlan& batch : batches) {
+    report.loss += accumulate(batch, weight);
+    for (const std::size_t i : batch) report.tokens += lengths_[i];
+  }
+  report.gradient_norm = train::clip_to_norm(gradient_.spans(), recipe_.max_grad_norm);
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+    std::string records;
+    std::size_t named = 0;
+    for (const BatchPlan& batch : batches)
+      for (const std::size_t i : batch)
+        if (named++ < kRecordsNamed) records += " " + examples_[i].record;
+    return fail(ErrorCode::kCorrupt,
+                format("train: step {}: the loss is no number any more; it was learning from{}{}",
+                       report.step, records, named > kRecordsNamed ? " ..." : ""),
+                "try a lower learning_rate; the last checkpoint is as it was");
+  }
+  optimizer_.step(adapter_.spans(), gradient_.spans(), report.rate);
+  ++step_;
+  return report;
+}
+
+Checkpoint AdapterRun::checkpoint(const crypto::Digest& run) const {
+  Checkpoint out{.run = run, .step = step_, .parameters = {}, .optimizer = optimizer_.state()};
+  train::Adapter copy = adapter_;
+  for (const std::span<float> part : copy.spans())
+    out.parameters.insert(out.parameters.end(), part.begin(), part.end());
+  return out;
+}
+
+Result<> AdapterRun::restore(const Checkpoint& checkpoint) {
+  const std::size_t count = train::size_of(adapter_.spans());
+  if (checkpoint.parameters.size() != count || checkpoint.optimizer.mean.size() != count ||
+      checkpoint.step > steps())
+    return fail(ErrorCode::kCorrupt, "continue a run: the checkpoint is of another shape");
+  copy_in(checkpoint.parameters, adapter_.spans());
+  optimizer_ = train::AdamW({.weight_decay = recipe_.weight_decay}, checkpoint.optimizer);
+  step_ = checkpoint.step;
+  return {};
+}
+
+}  // namespace loam::tuning

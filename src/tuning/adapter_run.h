@@ -1,0 +1,75 @@
+// A fine-tuning run: one step after the other, and its state. Knows no file, clock or process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "train/model.h"
+#include "train/optimizer.h"
+#include "tuning/batches.h"
+#include "tuning/checkpoint.h"
+#include "tuning/examples.h"
+#include "tuning/recipe.h"
+
+namespace loam::tuning {
+
+/// What a step did.
+struct StepReport {
+  std::uint64_t step = 0;    // counted from 1
+  std::uint64_t epoch = 0;   // counted from 0
+  double loss = 0;           // mean over the tokens to be learned, before the step, in nat
+  double gradient_norm = 0;  // before clipping
+  double rate = 0;           // the learning rate
+  std::size_t tokens = 0;    // that went through the model
+};
+
+/// Trains an adapter by imitation (stage sft). The same recipe, weights and examples give the same
+/// bits on any number of threads, and after restore().
+class AdapterRun {
+ public:
+  /// All must outlive this. There is at least one example, none longer than recipe.cutoff_len.
+  AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
+             std::span<const Example> examples);
+
+  std::uint64_t steps() const { return schedule_.steps; }  // of the whole run
+  std::uint64_t step() const { return step_; }             // made so far
+  const train::Adapter& adapter() const { return adapter_; }
+
+  /// Makes the next step; step() is below steps().
+  /// @error Corrupt  the loss is no number any more; nothing was changed. The message names the
+  ///        records that were learned from.
+  Result<StepReport> advance();
+
+  /// @param run  what tells this run from others.
+  Checkpoint checkpoint(const crypto::Digest& run) const;
+  /// @error Corrupt  a checkpoint of another shape.
+  Result<> restore(const Checkpoint& checkpoint);
+
+ private:
+  struct Place {
+    std::uint64_t epoch;
+    std::size_t first_batch;
+  };
+  std::vector<BatchPlan> plan_of(std::uint64_t epoch) const;
+  Place place_of(std::uint64_t step) const;
+  std::uint64_t steps_in(std::uint64_t epoch) const;
+  double accumulate(const BatchPlan& batch, float weight);
+  std::size_t learned_tokens(std::span<const BatchPlan> batches) const;
+
+  const Recipe& recipe_;
+  std::span<const Example> examples_;
+  std::vector<std::size_t> lengths_;
+  std::vector<std::uint64_t> steps_before_;  // each epoch, and at the end of the last one
+  train::Schedule schedule_;
+  train::Model model_;
+  train::Adapter adapter_, gradient_;
+  train::AdamW optimizer_;
+  std::uint64_t step_ = 0;
+  std::uint64_t planned_epoch_;
+  std::vector<BatchPlan> plan_;  // of that epoch
+};
+
+}  // namespace loam::tuning

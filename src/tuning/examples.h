@@ -1,0 +1,45 @@
+// A data set's conversations as the model reads them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "env/disk.h"
+#include "train/embedding.h"
+
+namespace loam::tuning {
+
+/// A conversation that ends in the answer to be learned: earlier answers in it are records of their
+/// own, with ratings of their own.
+struct Example {
+  std::string record;  // its id in text
+  std::vector<train::Token> tokens;
+  std::size_t prompt_tokens = 1;  // those behind them are to be learned; 1 at least
+};
+
+struct Examples {
+  std::vector<Example> items;   // in the order of the file
+  std::size_t too_long = 0;     // left out: more tokens than allowed
+  std::size_t no_template = 0;  // left out: the model's chat template refuses the conversation
+};
+
+struct ExampleOptions {
+  std::size_t tokens_max = 512;
+  bool learn_prompts = false;  // all tokens, not those of the answer only
+};
+
+/// `of` bytes were read to `done`; false ends it.
+using OnRead = std::function<bool(std::uint64_t done, std::uint64_t of)>;
+
+/// The rows of split `train` in `file`, a data set's sft.jsonl. Rendered with the chat template of
+/// `engine`'s model, exactly as a prompt is when it serves; the answer is followed by the token
+/// that ends it.
+/// @error Corrupt  names the line. InvalidArgument  there is nothing to learn from. Cancelled. What
+///        the engine returns. Unsupported  the model has no chat template.
+Result<Examples> read_examples(const env::Path& file, engine::Engine& engine,
+                               const ExampleOptions& options, const OnRead& on_read);
+
+}  // namespace loam::tuning

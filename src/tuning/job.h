@@ -1,0 +1,84 @@
+// A fine-tuning job as a folder: what it is made of, how far it is, what came out.
+//
+//   job.json      what it is made of; never changes          recipe.toml   the whole recipe
+//   state.json    how far it is; replaced as it goes on      log.jsonl     a line for each logged
+//   step checkpoints/  the two newest      adapter/  the result      trainer.log  what the process
+//   said
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/digest.h"
+#include "env/disk.h"
+#include "tuning/recipe.h"
+
+namespace loam::tuning {
+
+/// What a job is made of.
+struct JobSpec {
+  std::string id;    // "ftjob-...", the folder's name
+  std::string name;  // of the adapter that comes out
+  std::string model;
+  crypto::Digest model_sha256{};
+  env::Path data_set;
+  crypto::Digest data_set_root{};
+  Recipe recipe;
+  std::size_t threads = 1;
+  std::int64_t created_ms = 0;
+};
+
+enum class JobStatus : std::uint8_t { kQueued, kRunning, kStopped, kFailed, kSucceeded };
+std::string_view job_status_name(JobStatus status);  // "queued", "running", ...
+
+struct JobState {
+  JobStatus status = JobStatus::kQueued;
+  std::string doing;  // for people: "reading the model"
+  std::uint64_t step = 0, steps = 0;
+  double loss = 0;
+  double tokens_per_s = 0;
+  double seconds_left = 0;
+  std::uint64_t examples = 0, too_long = 0, no_template = 0;
+  std::optional<Error> error;  // why it failed
+  std::int64_t updated_ms = 0;
+};
+
+/// One job's folder.
+class JobFolder {
+ public:
+  /// Makes the folder below `jobs`. @error AlreadyExists.
+  static Result<JobFolder> create(const env::Path& jobs, const JobSpec& spec);
+  /// @error NotFound  no such job. Corrupt.
+  static Result<JobFolder> open(const env::Path& jobs, std::string_view id);
+  /// All jobs, the newest first; folders that are none are left out.
+  static Result<std::vector<JobFolder>> list(const env::Path& jobs);
+
+  const JobSpec& spec() const { return spec_; }
+  const env::Path& path() const { return path_; }
+  env::Path log() const { return path_ / "log.jsonl"; }
+  env::Path checkpoints() const { return path_ / "checkpoints"; }
+  env::Path adapter() const { return path_ / "adapter"; }
+  env::Path output() const { return path_ / "trainer.log"; }
+
+  /// What was written last; one that says "running" without a process is "stopped".
+  Result<JobState> state() const;
+  Result<> set_state(const JobState& state) const;
+
+  /// Held by the process that works on it. @error AlreadyExists  another does.
+  Result<env::FileLock> lock() const;
+  /// That process; nothing if none does.
+  std::optional<std::int64_t> holder() const;
+
+ private:
+  JobFolder(env::Path path, JobSpec spec) : path_(std::move(path)), spec_(std::move(spec)) {}
+
+  env::Path path_;
+  JobSpec spec_;
+};
+
+/// Where a node keeps its jobs.
+env::Path jobs_folder(const env::Path& data);
+
+}  // namespace loam::tuning

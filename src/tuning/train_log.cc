@@ -1,0 +1,71 @@
+#include "tuning/train_log.h"
+
+#include "base/format.h"
+#include "codec/json.h"
+#include "env/file.h"
+
+namespace loam::tuning {
+namespace {
+
+constexpr std::uint64_t kBytesMax = std::uint64_t{256} << 20;
+
+Result<StepReport> parse_line(std::string_view line) {
+  const codec::Value value = LOAM_TRY(codec::parse_json(line));
+  const auto count = [&](std::string_view name) {
+    const codec::Value* found = value.find(name);
+    const std::int64_t* whole = found == nullptr ? nullptr : found->as_int();
+    return whole == nullptr || *whole < 0 ? 0 : static_cast<std::uint64_t>(*whole);
+  };
+  const auto number = [&](std::string_view name) {
+    const codec::Value* found = value.find(name);
+    const double* real = found == nullptr ? nullptr : found->as_double();
+    return real == nullptr ? static_cast<double>(count(name)) : *real;
+  };
+  StepReport out;
+  out.step = count("step");
+  out.epoch = count("epoch");
+  out.loss = number("loss");
+  out.gradient_norm = number("gradient_norm");
+  out.rate = number("learning_rate");
+  out.tokens = count("tokens");
+  return out;
+}
+
+}  // namespace
+
+std::string log_line(const StepReport& report) {
+  return codec::to_json(codec::Object{{"step", report.step},
+                                      {"epoch", report.epoch},
+                                      {"loss", report.loss},
+                                      {"gradient_norm", report.gradient_norm},
+                                      {"learning_rate", report.rate},
+                                      {"tokens", std::uint64_t{report.tokens}}}) +
+         "\n";
+}
+
+Result<std::vector<StepReport>> read_train_log(const env::Path& file) {
+  const auto text = env::read_file(file, kBytesMax);
+  if (!text && text.error().code == ErrorCode::kNotFound) return std::vector<StepReport>();
+  if (!text) return std::unexpected(text.error());
+  std::vector<StepReport> out;
+  std::string_view rest = *text;
+  for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+    auto report = parse_line(rest.substr(0, end));
+    if (!report)
+      return fail(ErrorCode::kCorrupt,
+                  format("{}:{}: {}", file.string(), out.size() + 1, report.error().message));
+    out.push_back(*report);
+    rest.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+Result<env::Fd> continue_train_log(const env::Path& file, std::uint64_t step) {
+  std::string kept;
+  for (const StepReport& report : LOAM_TRY(read_train_log(file)))
+    if (report.step <= step) kept += log_line(report);
+  LOAM_TRY(env::write_file_atomic(file, kept, 0600));
+  return env::open_append(file, 0600);
+}
+
+}  // namespace loam::tuning

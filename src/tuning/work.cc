@@ -1,0 +1,213 @@
+#include "tuning/work.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/format.h"
+#include "dataset/layout.h"
+#include "engine/engine.h"
+#include "env/file.h"
+#include "train/cost.h"
+#include "train/weight_source.h"
+#include "tuning/adapter_run.h"
+#include "tuning/gguf_weights.h"
+#include "tuning/outcome.h"
+#include "tuning/train_log.h"
+
+namespace loam::tuning {
+namespace {
+
+constexpr std::int64_t kStateEveryMs = 1000;
+constexpr std::int64_t kLoadTimeoutMs = 120'000;
+
+class Work {
+ public:
+  Work(const JobFolder& job, const WorkSetup& setup) : job_(job), setup_(setup) {}
+
+  Result<JobStatus> run() {
+    state_.status = JobStatus::kRunning;
+    LOAM_TRY(check_recipe());
+    const catalog::Model model = LOAM_TRY(find_model());
+    const Examples examples = LOAM_TRY(read_texts(model));
+    const train::Weights weights = LOAM_TRY(read_model(model, examples));
+    Lineage lineage = lineage_of(model, examples);
+    return train(weights, examples, std::move(lineage));
+  }
+
+  /// Says in the job's state how it ended.
+  Result<> close(const Result<JobStatus>& ended) {
+    state_.doing.clear();
+    state_.status = ended ? *ended : JobStatus::kFailed;
+    if (!ended && ended.error().code == ErrorCode::kCancelled) state_.status = JobStatus::kStopped;
+    if (state_.status == JobStatus::kFailed) state_.error = ended.error();
+    return show();
+  }
+
+ private:
+  Result<> show() {
+    state_.updated_ms = setup_.clock.wall_ms();
+    shown_ms_ = setup_.clock.steady_ms();
+    return job_.set_state(state_);
+  }
+  Result<> doing(std::string what) {
+    state_.doing = std::move(what);
+    return show();
+  }
+
+  Result<> check_recipe() const {
+    const Recipe& recipe = job_.spec().recipe;
+    if (recipe.full || recipe.stage != Stage::kSft)
+      return fail(ErrorCode::kUnsupported,
+                  "train: this version offers stage = \"sft\" with finetuning_type = \"lora\"",
+                  "set these two in the recipe");
+    return {};
+  }
+
+  Result<catalog::Model> find_model() {
+    auto model = LOAM_TRY(setup_.catalog.find(job_.spec().model));
+    if (model.sha256 != job_.spec().model_sha256)
+      return fail(ErrorCode::kCorrupt,
+                  format("train: model {} is another file than when the job was made", model.name),
+                  "pull the model that it was, or start a new training");
+    return model;
+  }
+
+  Result<Examples> read_texts(const catalog::Model& model) {
+    LOAM_TRY(doing("reading the data set"));
+    engine::EngineSource source;
+    source.name = model.name;
+    source.file = LOAM_TRY(setup_.catalog.open_verified(model));
+    source.path = model.file;
+    source.load = {.context = 256, .sequences_max = 1, .queue_max = 1, .threads = 1};
+    const auto engine = LOAM_TRY(
+        engine::start_worker_engine(setup_.worker_program, std::move(source), kLoadTimeoutMs));
+    engine_build_ = engine->info().engine_build;
+    const Recipe& recipe = job_.spec().recipe;
+    Examples out = LOAM_TRY(
+        read_examples(job_.spec().data_set / dataset::view_file(dataset::View::kSft), *engine,
+                      {.tokens_max = recipe.cutoff_len, .learn_prompts = recipe.train_on_prompt},
+                      [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
+    state_.examples = out.items.size();
+    state_.too_long = out.too_long;
+    state_.no_template = out.no_template;
+    return out;
+  }
+
+  Result<train::Weights> read_model(const catalog::Model& model, const Examples& examples) {
+    LOAM_TRY(doing("reading the model"));
+    env::Fd file = LOAM_TRY(setup_.catalog.open_verified(model));
+    const auto source = LOAM_TRY(open_gguf_weights(std::move(file), model.file));
+    const train::Shape shape = LOAM_TRY(train::read_shape(*source));
+    for (const Example& example : examples.items)
+      if (std::ranges::max(example.tokens) >= shape.vocabulary)
+        return fail(
+            ErrorCode::kInvalidArgument,
+            format("train on {}: its tokenizer makes tokens that it has no row for", model.name));
+    const Recipe& recipe = job_.spec().recipe;
+    const std::uint64_t needed =
+        memory_needed(recipe, shape, source->sizes("output.weight").has_value());
+    if (needed > setup_.memory_bytes_max)
+      return fail(ErrorCode::kResourceExhausted,
+                  format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
+                         setup_.memory_bytes_max >> 20),
+                  "a smaller per_device_train_batch_size or cutoff_len, or "
+                  "disable_gradient_checkpointing = false, needs less");
+    return train::read_weights(*source);
+  }
+
+  Lineage lineage_of(const catalog::Model& model, const Examples& examples) const {
+    Lineage out;
+    out.base = model;
+    out.data_set_root = job_.spec().data_set_root;
+    out.recipe = job_.spec().recipe;
+    out.examples = hash_of(examples);
+    out.examples_count = examples.items.size();
+    out.version = setup_.version;
+    out.engine_build = engine_build_;
+    out.instruction_set = train::instruction_set_name(train::instruction_sets().back());
+    return out;
+  }
+
+  Result<JobStatus> train(const train::Weights& weights, const Examples& examples,
+                          Lineage lineage) {
+    train::Team team(job_.spec().threads);
+    train::Gemm gemm(team);
+    AdapterRun run(gemm, weights, job_.spec().recipe, examples.items);
+    const crypto::Digest identity = lineage.run();
+    const Checkpoints checkpoints(job_.checkpoints());
+    if (const auto found = LOAM_TRY(checkpoints.newest(identity))) LOAM_TRY(run.restore(*found));
+    log_ = LOAM_TRY(continue_train_log(job_.log(), run.step()));
+    state_.steps = run.steps();
+    state_.step = run.step();
+    LOAM_TRY(doing("training"));
+    begun_ms_ = setup_.clock.steady_ms();
+    begun_at_ = run.step();
+    while (run.step() < run.steps()) {
+      if (setup_.stopping()) {
+        LOAM_TRY(save(run, checkpoints, identity));
+        return JobStatus::kStopped;
+      }
+      const StepReport report = LOAM_TRY(run.advance());
+      LOAM_TRY(note(run, report));
+      if (run.step() % job_.spec().recipe.save_steps == 0)
+        LOAM_TRY(save(run, checkpoints, identity));
+    }
+    LOAM_TRY(env::sync_file(log_, job_.log()));
+    LOAM_TRY(doing("writing the adapter"));
+    LOAM_TRY(write_outcome(job_, run.adapter(), weights.shape, lineage));
+    return JobStatus::kSucceeded;
+  }
+
+  /// Log first: it then holds every step of a checkpoint.
+  Result<> save(const AdapterRun& run, const Checkpoints& checkpoints,
+                const crypto::Digest& identity) {
+    LOAM_TRY(env::sync_file(log_, job_.log()));
+    return checkpoints.save(run.checkpoint(identity));
+  }
+
+  Result<> note(const AdapterRun& run, const StepReport& report) {
+    if (report.step % job_.spec().recipe.logging_steps == 0 || report.step == run.steps())
+      LOAM_TRY(env::write_all(log_, job_.log(), log_line(report)));
+    tokens_ += report.tokens;
+    const std::int64_t now = setup_.clock.steady_ms();
+    const double seconds = static_cast<double>(std::max<std::int64_t>(now - begun_ms_, 1)) / 1000;
+    state_.step = report.step;
+    state_.loss = report.loss;
+    state_.tokens_per_s = static_cast<double>(tokens_) / seconds;
+    state_.seconds_left = seconds / static_cast<double>(report.step - begun_at_) *
+                          static_cast<double>(run.steps() - report.step);
+    if (now - shown_ms_ < kStateEveryMs) return {};
+    return show();
+  }
+
+  const JobFolder& job_;
+  const WorkSetup& setup_;
+  JobState state_;
+  std::string engine_build_;
+  env::Fd log_;
+  std::int64_t shown_ms_ = 0, begun_ms_ = 0;
+  std::uint64_t begun_at_ = 0, tokens_ = 0;
+};
+
+}  // namespace
+
+std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, bool has_head) {
+  return train::training_bytes(
+      shape, has_head,
+      {.rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target},
+      recipe.disable_gradient_checkpointing ? train::Keep::kProducts : train::Keep::kLayerInputs,
+      recipe.cutoff_len * recipe.per_device_train_batch_size);
+}
+
+Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {
+  const env::FileLock lock = LOAM_TRY(job.lock());
+  Work work(job, setup);
+  const Result<JobStatus> ended = work.run();
+  const auto said = work.close(ended);
+  if (!ended && ended.error().code == ErrorCode::kCancelled) return JobStatus::kStopped;
+  if (!ended) return ended;
+  LOAM_TRY(Result<>(said));
+  return ended;
+}
+
+}  // namespace loam::tuning

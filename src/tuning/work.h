@@ -1,0 +1,36 @@
+// What the process of a job does: from the data set's rows to an adapter's files.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "catalog/catalog.h"
+#include "env/clock.h"
+#include "train/weights.h"
+#include "tuning/job.h"
+
+namespace loam::tuning {
+
+struct WorkSetup {
+  catalog::Catalog& catalog;
+  env::Clock& clock;
+  env::Path worker_program;            // for the engine that tokenises
+  std::string version;                 // of this program, for the lineage
+  std::uint64_t memory_bytes_max = 0;  // that may be used
+  std::function<bool()> stopping;      // asked between steps
+};
+
+/// Bytes that a run takes.
+std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, bool has_head);
+
+/// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
+/// fails is also said in the job's state. The result lies in adapter():
+///   adapter.gguf                                     what llama.cpp and this program load
+///   adapter_config.json, adapter_model.safetensors   what PEFT loads
+///   lineage.json, loss.svg
+/// @return kSucceeded or kStopped.
+/// @error AlreadyExists  another process works on it. Unsupported  a recipe or model that is not
+///        offered. ResourceExhausted  memory or disk. What reading model and data set returns.
+Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup);
+
+}  // namespace loam::tuning
