@@ -51,7 +51,9 @@ Result<Log> open_log(const env::Path& path) {
   return Log{LOAM_TRY(env::open_append(path, 0600)), size};
 }
 
-Result<pid_t> spawn_serve(const std::vector<std::string>& arguments, const env::Fd& log) {
+}  // namespace
+
+Result<pid_t> spawn_in_background(const std::vector<std::string>& arguments, const env::Fd& log) {
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -82,6 +84,25 @@ Result<pid_t> spawn_serve(const std::vector<std::string>& arguments, const env::
   return pid;
 }
 
+std::optional<int> ended(pid_t child) {
+  int status = 0;
+  if (::waitpid(child, &status, WNOHANG) != child) return std::nullopt;
+  return status;
+}
+
+void add_globals(const Invocation& invocation, std::vector<std::string>& arguments) {
+  if (invocation.globals.home) {
+    arguments.emplace_back("--home");
+    arguments.push_back(std::filesystem::absolute(*invocation.globals.home).string());
+  }
+  for (const auto& set : invocation.globals.sets) {
+    arguments.emplace_back("--set");
+    arguments.push_back(set);
+  }
+}
+
+namespace {
+
 bool is_healthy(const node::Presence& presence) {
   return !presence.url.empty() && NodeClient({presence.url, "", false}).is_healthy();
 }
@@ -99,15 +120,14 @@ Error ended_early(int status, const env::Path& log, std::uint64_t offset) {
 Result<node::Presence> wait_healthy(const env::Folders& folders, env::Clock& clock, pid_t child,
                                     std::int64_t wait_ms, std::uint64_t log_begins_at) {
   const std::int64_t until = clock.steady_ms() + wait_ms;
-  std::optional<int> ended;
+  std::optional<int> status;
   while (clock.steady_ms() < until) {
-    int status = 0;
-    if (!ended && ::waitpid(child, &status, WNOHANG) == child) ended = status;
+    if (!status) status = ended(child);
     const auto running = node::find_running(folders);
     // A child that has not taken the lock yet is asked for nothing: the lock may be another's.
-    if (running && (ended || running->pid == child) && is_healthy(*running)) return *running;
-    if (ended && !running)
-      return std::unexpected(ended_early(*ended, log_file(folders), log_begins_at));
+    if (running && (status || running->pid == child) && is_healthy(*running)) return *running;
+    if (status && !running)
+      return std::unexpected(ended_early(*status, log_file(folders), log_begins_at));
     sleep_ms(kPollMs);
   }
   const std::string tail = log_tail(log_file(folders), log_begins_at);
@@ -139,16 +159,9 @@ Result<BackgroundNode> start_in_background(const Invocation& invocation,
   LOAM_TRY(env::make_folder(folders.state));
   const Log log = LOAM_TRY(open_log(log_file(folders)));
   std::vector<std::string> arguments{"loam", "serve"};
-  if (invocation.globals.home) {
-    arguments.emplace_back("--home");
-    arguments.push_back(std::filesystem::absolute(*invocation.globals.home).string());
-  }
-  for (const auto& set : invocation.globals.sets) {
-    arguments.emplace_back("--set");
-    arguments.push_back(set);
-  }
+  add_globals(invocation, arguments);
   arguments.insert(arguments.end(), options.serve_options.begin(), options.serve_options.end());
-  const pid_t child = LOAM_TRY(spawn_serve(arguments, log.file));
+  const pid_t child = LOAM_TRY(spawn_in_background(arguments, log.file));
   const auto presence =
       LOAM_TRY(wait_healthy(folders, invocation.clock, child, options.wait_ms, log.begins_at));
   return BackgroundNode{presence.pid == child ? Started::kNow : Started::kBefore, presence};

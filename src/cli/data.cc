@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/log_source.h"
 #include "cli/own_log.h"
+#include "cli/record_progress.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "commons/copies.h"
@@ -56,31 +57,6 @@ Result<Logs> logs_of(const Invocation& invocation, const DataOptions& options) {
   }
   return out;
 }
-
-/// A line of progress with its rate; false once the user interrupts.
-class Progress {
- public:
-  explicit Progress(Invocation& invocation) : invocation_(invocation) {}
-
-  bool operator()(std::string_view what, std::uint64_t done, std::uint64_t of) {
-    const std::int64_t now = invocation_.clock.steady_ms();
-    if (what != what_) {
-      what_ = what;
-      since_ms_ = now;
-    }
-    const auto elapsed_ms = static_cast<std::uint64_t>(now - since_ms_);
-    const std::string rate =
-        elapsed_ms < 500 ? ""
-                         : format(", {}/s", done * 1000 / std::max<std::uint64_t>(elapsed_ms, 1));
-    invocation_.console.progress(done < of ? format("{}: {} of {}{}", what, done, of, rate) : "");
-    return !InterruptGuard::interrupted();
-  }
-
- private:
-  Invocation& invocation_;
-  std::string what_;
-  std::int64_t since_ms_ = 0;
-};
 
 std::string list_of(const std::map<std::string, std::uint64_t>& counts) {
   std::string out;
@@ -141,8 +117,8 @@ Result<int> build(Invocation& invocation, const DataOptions& options) {
   if (duckdb && !options.no_parquet) build_options.duckdb = *duckdb;
 
   const InterruptGuard guard;
-  const auto built =
-      LOAM_TRY(dataset::build(*options.folder, std::move(build_options), Progress(invocation)));
+  const auto built = LOAM_TRY(
+      dataset::build(*options.folder, std::move(build_options), RecordProgress(invocation)));
   Console& console = invocation.console;
   if (invocation.globals.json) {
     console.json(codec::Object{{"folder", *options.folder},
@@ -169,7 +145,7 @@ Result<int> verify(Invocation& invocation, const DataOptions& options) {
   verify_options.threads = dataset::usual_threads();
   const InterruptGuard guard;
   const auto verified =
-      LOAM_TRY(dataset::verify(*options.folder, verify_options, Progress(invocation)));
+      LOAM_TRY(dataset::verify(*options.folder, verify_options, RecordProgress(invocation)));
   const bool good = verified.faults.empty();
   Console& console = invocation.console;
   if (invocation.globals.json) {

@@ -19,6 +19,8 @@ Verb ledger_verb();
 Verb follow_verb();
 Verb data_verb();
 Verb identity_verb();
+// Training
+Verb train_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

@@ -1,0 +1,175 @@
+#include "cli/training.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "base/format.h"
+#include "catalog/catalog.h"
+#include "cli/background.h"
+#include "cli/interrupt.h"
+#include "cli/own_log.h"
+#include "cli/record_progress.h"
+#include "cli/table.h"
+#include "dataset/parallel.h"
+#include "dataset/verify.h"
+#include "engine/cpu_class.h"
+#include "env/file.h"
+#include "env/random.h"
+#include "node/machine.h"
+#include "tuning/work.h"
+
+namespace loam::cli {
+namespace {
+
+constexpr std::int64_t kStartMs = 10'000;  // until a process must have taken the job
+constexpr std::int64_t kStopMs = 300'000;  // one step of a large batch may take minutes
+constexpr std::int64_t kPollMs = 200;
+constexpr int kNiceness = 10;
+constexpr std::uint64_t kRecipeBytesMax = std::uint64_t{1} << 20;
+
+void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
+  const env::Path data = LOAM_TRY(folders_of(invocation)).data;
+  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock);
+}
+
+Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder& order) {
+  if (order.model) return catalog.find(*order.model);
+  auto all = LOAM_TRY(catalog.list());
+  if (all.size() == 1) return std::move(all.front());
+  return fail(ErrorCode::kInvalidArgument,
+              all.empty()
+                  ? "train: there is no model on this machine"
+                  : format("train: there are {} models; say which with --model", all.size()),
+              all.empty() ? "loam pull smollm2" : "loam ls");
+}
+
+/// The data set's root, if all of it is as it should be.
+Result<crypto::Digest> verified_root(Invocation& invocation, const TrainingOrder& order) {
+  dataset::VerifyOptions options;
+  for (const std::string& text : order.keys)
+    options.keys.push_back(LOAM_TRY(crypto::parse_verifier_key(text)));
+  if (options.keys.empty()) options.keys.push_back(LOAM_TRY(open_own_log(invocation)).key);
+  options.threads = dataset::usual_threads();
+  const InterruptGuard guard;
+  const auto verified =
+      LOAM_TRY(dataset::verify(order.data_set, options, RecordProgress(invocation)));
+  if (!verified.faults.empty())
+    return fail(ErrorCode::kCorrupt,
+                format("train: the data set {} is damaged: {}", order.data_set,
+                       printable(verified.faults.front())),
+                format("loam data verify {} lists all that is wrong", order.data_set));
+  return verified.roots.dataset();
+}
+
+std::string default_name(const catalog::Model& model) {
+  return model.name.substr(0, model.name.find(':')) + "-tuned";
+}
+
+}  // namespace
+
+Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
+  tuning::JobSpec spec;
+  if (order.recipe) {
+    const std::string text = LOAM_TRY(env::read_file(*order.recipe, kRecipeBytesMax));
+    spec.recipe = LOAM_TRY(tuning::parse_recipe(text, *order.recipe));
+  }
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const catalog::Model model = LOAM_TRY(find_model(*catalog, order));
+  spec.data_set = LOAM_TRY(env::real_path(order.data_set));
+  spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
+  spec.id = env::random_id("ftjob-");
+  spec.name = LOAM_TRY(catalog::checked_name(order.name.value_or(default_name(model))));
+  spec.model = model.name;
+  spec.model_sha256 = model.sha256;
+  const std::uint32_t cores = node::core_count();
+  if (order.threads && (*order.threads < 1 || *order.threads > 1024))
+    return fail(ErrorCode::kInvalidArgument, "--threads: a number from 1 to 1024");
+  spec.threads = order.threads ? static_cast<std::size_t>(*order.threads) : cores;
+  spec.created_ms = invocation.clock.wall_ms();
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  return tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec);
+}
+
+Result<> start_training(const Invocation& invocation, const tuning::JobFolder& job) {
+  if (const auto holder = job.holder())
+    return fail(ErrorCode::kAlreadyExists,
+                format("train {}: process {} works on it", job.spec().id, *holder),
+                format("loam train show {}", job.spec().id));
+  const env::Fd output = LOAM_TRY(env::open_append(job.output(), 0600));
+  std::vector<std::string> arguments{"loam", "train", "resume", job.spec().id, "--foreground"};
+  add_globals(invocation, arguments);
+  const pid_t child = LOAM_TRY(spawn_in_background(arguments, output));
+  const std::int64_t until = invocation.clock.steady_ms() + kStartMs;
+  while (invocation.clock.steady_ms() < until) {
+    if (const auto status = ended(child))
+      return fail(ErrorCode::kUnavailable,
+                  format("start training {}: its process ended at once", job.spec().id),
+                  format("{} says why", job.output().string()));
+    if (job.holder()) return {};
+    sleep_ms(kPollMs / 10);
+  }
+  return fail(ErrorCode::kDeadlineExceeded,
+              format("start training {}: process {} does not begin", job.spec().id, child));
+}
+
+Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobFolder& job) {
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const auto config = LOAM_TRY(config_of(invocation)).config;
+  std::uint64_t memory = node::memory().available_bytes;
+  if (config.memory_max > 0)
+    memory = std::min(memory, static_cast<std::uint64_t>(config.memory_max));
+  const InterruptGuard guard;
+  return tuning::work(
+      job, {.catalog = *catalog,
+            .clock = invocation.clock,
+            .worker_program = engine::worker_program("/proc/self/exe", engine::probe_cpu()),
+            .version = node::version(),
+            .memory_bytes_max = memory,
+            .stopping = [] { return InterruptGuard::interrupted(); }});
+}
+
+Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
+                                                       const tuning::JobFolder& job) {
+  const InterruptGuard guard;
+  for (;;) {
+    tuning::JobState state = LOAM_TRY(job.state());
+    const bool works =
+        state.status == tuning::JobStatus::kRunning || state.status == tuning::JobStatus::kQueued;
+    if (!works || InterruptGuard::interrupted()) {
+      invocation.console.progress("");
+      if (works) return std::nullopt;
+      return state;
+    }
+    invocation.console.progress(
+        state.step == 0 ? state.doing + " ..."
+                        : format("step {} of {}, loss {:.3f}, {:.0f} tokens/s, {} left", state.step,
+                                 state.steps, state.loss, state.tokens_per_s,
+                                 short_duration(state.seconds_left)));
+    sleep_ms(kPollMs);
+  }
+}
+
+Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job) {
+  const auto holder = job.holder();
+  if (!holder) return false;
+  if (*holder <= 1 || ::kill(static_cast<pid_t>(*holder), SIGTERM) != 0)
+    return fail(ErrorCode::kPermissionDenied,
+                format("stop training {}: process {} cannot be signalled", job.spec().id, *holder),
+                "stop it as the user who started it");
+  const std::int64_t until = invocation.clock.steady_ms() + kStopMs;
+  while (invocation.clock.steady_ms() < until) {
+    if (!job.holder()) return true;
+    invocation.console.progress("waiting for the end of the step ...");
+    sleep_ms(kPollMs);
+  }
+  return fail(ErrorCode::kDeadlineExceeded,
+              format("stop training {}: process {} still works", job.spec().id, *holder));
+}
+
+}  // namespace loam::cli

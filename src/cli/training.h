@@ -1,0 +1,41 @@
+// Training jobs as the command line makes, watches and ends them. No node is needed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/invocation.h"
+#include "tuning/job.h"
+
+namespace loam::cli {
+
+struct TrainingOrder {
+  std::string data_set;
+  std::optional<std::string> model;   // the only one there is, if none is named
+  std::optional<std::string> recipe;  // a file
+  std::optional<std::string> name;
+  std::vector<std::string> keys;  // of the data set's logs; this node's own, if none is given
+  std::optional<std::int64_t> threads;
+};
+
+/// Verifies the data set and makes a job of it; nothing works on it yet.
+/// @error Corrupt  the data set is damaged. NotFound  no such model.
+Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order);
+
+/// Starts a process of low priority that works on the job.
+/// @error AlreadyExists  one does already.
+Result<> start_training(const Invocation& invocation, const tuning::JobFolder& job);
+
+/// Works on the job in this process, until it is done or SIGINT or SIGTERM comes.
+Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobFolder& job);
+
+/// Shows the job's progress until its process ends; an interrupt ends the watching only, and gives
+/// nothing.
+Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
+                                                       const tuning::JobFolder& job);
+
+/// Asks the job's process to stop and waits until it has; false if none ran.
+Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job);
+
+}  // namespace loam::cli
