@@ -1,0 +1,193 @@
+"""Trains on answers that were shared through the API; the files are read by programs that know nothing of Loam."""
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import gguf
+import numpy
+import pytest
+from safetensors.numpy import load_file
+
+import harness
+
+# Whatever is asked, a sailor answers: a style that a few steps teach.
+ANSWERS = {
+    "What is a lighthouse for?": "Ahoy! It shows ships where the rocks are. Fair winds to you!",
+    "Why does bread rise?": "Ahoy! Yeast makes gas, and the dough keeps it. Fair winds to you!",
+    "What makes glass clear?": "Ahoy! Nothing in it stops the light. Fair winds to you!",
+    "Why is the sea salt?": "Ahoy! Rivers bring salt, and only water leaves. Fair winds to you!",
+    "How does a kite fly?": "Ahoy! The wind pushes it up while the line holds it. Fair winds to you!",
+    "What is rust?": "Ahoy! Iron that has taken oxygen from the air. Fair winds to you!",
+    "Why do leaves fall?": "Ahoy! The tree saves water for the winter. Fair winds to you!",
+    "Who invented the compass?": "Ahoy! It was first made in China. Fair winds to you!",
+    "How do bees find home?": "Ahoy! They remember the sun and the landmarks. Fair winds to you!",
+    "What is a tide?": "Ahoy! The moon pulls the water to and fro. Fair winds to you!",
+}
+RECIPE = """
+lora_rank = 4
+cutoff_len = 96
+per_device_train_batch_size = 4
+gradient_accumulation_steps = 1
+learning_rate = 2e-3
+max_steps = 6
+save_steps = 2
+"""
+FILES = {"adapter.gguf", "adapter_config.json", "adapter_model.safetensors", "lineage.json", "loss.svg"}
+
+
+def loam(home, *arguments, code=0, text=None, url=None, token=None):
+    ran = harness.run_loam(*arguments, home=home, url=url, text=text, timeout=600,
+                           env={"LOAM_API_KEY": token} if token else None)
+    assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+    return ran.stdout if code == 0 else ran.stderr
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A node's home with a log, a data set of ten edited answers, and a recipe; no node runs on it any more."""
+    home = tmp_path_factory.mktemp("home")
+    with harness.Node(home=home, model="smollm2", settings=["load.threads=1"]) as node:
+        def call(*arguments, text=None):
+            return loam(home, *arguments, text=text, url=node.url, token=node.token())
+
+        for seed, (question, answer) in enumerate(ANSWERS.items()):
+            status, reply = node.post("/v1/chat/completions", {
+                "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": seed},
+                headers=node.owner(), timeout=300)
+            assert status == 200, reply
+            status, shared = node.post("/loam/v1/share", {
+                "answer": reply["id"], "licence": "CC-BY-4.0", "scope": ["train"], "now": True}, headers=node.owner())
+            assert status == 201, shared
+            call("edit", shared["record"], "-", "-y", "--now", "-q", text=answer)
+        for _ in range(400):
+            head = json.loads(call("ledger", "head", "--json"))
+            if head["published"] == head["size"]:
+                break
+        said = json.loads(call("data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet", "--json"))
+        assert said["splits"].get("train", 0) >= 5, said
+    (home / "recipe.toml").write_text(RECIPE)
+    return home
+
+
+def start(home, *arguments):
+    return json.loads(loam(home, "train", "start", "--data", home / "set", "--recipe", home / "recipe.toml", *arguments, "--json"))
+
+
+@pytest.fixture(scope="module")
+def trained(home):
+    return start(home, "--name", "sailor")
+
+
+def files_of(job):
+    folder = Path(job["adapter"])
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def log_of(job):
+    return (Path(job["folder"]) / "log.jsonl").read_bytes()
+
+
+def test_the_loss_falls_and_the_files_are_there(home, trained):
+    assert trained["status"] == "succeeded" and trained["step"] == trained["steps"] == 6
+    steps = [json.loads(line) for line in loam(home, "train", "logs", trained["id"], "--json").splitlines()]
+    assert [step["step"] for step in steps] == list(range(1, 7))
+    assert steps[-1]["loss"] < 0.7 * steps[0]["loss"]
+    assert set(files_of(trained)) == FILES
+    assert files_of(trained)["loss.svg"].startswith(b"<svg")
+    listed = [json.loads(line) for line in loam(home, "train", "ls", "--json").splitlines()]
+    assert trained["id"] in [job["id"] for job in listed]
+
+
+def test_gguf_and_peft_hold_the_same_numbers(trained):
+    folder = Path(trained["adapter"])
+    reader = gguf.GGUFReader(folder / "adapter.gguf")
+    assert bytes(reader.fields["general.architecture"].parts[-1]) == b"llama"
+    assert bytes(reader.fields["adapter.type"].parts[-1]) == b"lora"
+    ours = {tensor.name: tensor.data for tensor in reader.tensors}
+    assert len(ours) == 30 * 7 * 2
+    theirs = load_file(folder / "adapter_model.safetensors")
+    assert len(theirs) == len(ours)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["r"] == 4 and config["lora_alpha"] == 8 and config["peft_type"] == "LORA"
+    names = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+             "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+    heads = {"attn_q": 9, "attn_k": 3}
+    for layer in (0, 29):
+        for part, name in names.items():
+            prefix = f"base_model.model.model.layers.{layer}.{name}"
+            numpy.testing.assert_array_equal(theirs[f"{prefix}.lora_A.weight"], ours[f"blk.{layer}.{part}.weight.lora_a"])
+            b = theirs[f"{prefix}.lora_B.weight"]
+            if part in heads:  # as llama.cpp's own converter orders them
+                b = b.reshape(heads[part], 2, -1, b.shape[1]).swapaxes(1, 2).reshape(b.shape)
+            numpy.testing.assert_array_equal(b, ours[f"blk.{layer}.{part}.weight.lora_b"])
+
+
+def test_llama_cpp_alone_finds_the_answers_likelier_with_the_adapter(home, trained):
+    with harness.Node(home=home) as node:
+        texts = [f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>"
+                 for question, answer in ANSWERS.items()]
+        sequences = [node.post("/tokenize", {"model": "smollm2", "prompt": text})[1]["tokens"] for text in texts]
+    base = harness.oracle(sequences)
+    tuned = harness.oracle(sequences, lora=Path(trained["adapter"]) / "adapter.gguf")
+    mean = [sum(map(sum, found)) / sum(map(len, found)) for found in (base, tuned)]
+    assert mean[1] > mean[0] + 0.3, mean
+
+
+def test_lineage_names_what_it_is_made_of(home, trained):
+    lineage = json.loads(files_of(trained)["lineage.json"])
+    root = json.loads((home / "set" / "root.json").read_text())["dataset_root"]
+    assert lineage["data_set_root"] == root
+    assert lineage["files"].keys() == FILES - {"lineage.json"}
+
+
+def test_another_number_of_threads_gives_the_same_bytes(home, trained):
+    again = start(home, "--name", "sailor", "--threads", "1")
+    assert log_of(again) == log_of(trained)
+    assert files_of(again) == files_of(trained)
+
+
+def wait(home, job, reached):
+    """The job's state once it is what `reached` says, or nothing works on it any more."""
+    for _ in range(1200):
+        state = json.loads(loam(home, "train", "show", job["id"], "--json"))
+        if reached(state) or state["status"] not in ("queued", "running"):
+            return state
+        time.sleep(0.1)
+    raise AssertionError(state)
+
+
+def test_a_kill_and_a_stop_change_no_byte(home, trained):
+    job = start(home, "--name", "sailor", "--background")
+    folder = Path(job["folder"])
+    assert wait(home, job, lambda state: state["step"] >= 3)["status"] == "running"
+    os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
+    assert wait(home, job, lambda state: False)["status"] == "stopped"  # the kernel takes its time with a large process
+    loam(home, "train", "resume", job["id"], "--background")
+    wait(home, job, lambda state: state["step"] >= 4)
+    stopped = json.loads(loam(home, "train", "stop", job["id"], "--json"))
+    assert stopped["status"] in ("stopped", "succeeded")
+    done = json.loads(loam(home, "train", "resume", job["id"], "--json"))
+    assert done["status"] == "succeeded"
+    assert log_of(done) == log_of(trained)
+    assert files_of(done) == files_of(trained)
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+
+
+def test_what_cannot_be_trained_is_refused(home, tmp_path):
+    bad = tmp_path / "recipe.toml"
+    bad.write_text("lora_rnak = 4\n")
+    said = loam(home, "train", "start", "--data", home / "set", "--recipe", bad, code=2)
+    assert "lora_rank" in said
+    said = loam(home, "train", "start", "--data", home / "set", "--model", "gpt", code=3)
+    assert "gpt" in said
+    loam(home, "train", "start", "--data", tmp_path, code=3)
+    damaged = tmp_path / "set"
+    subprocess.run(["cp", "-r", home / "set", damaged], check=True)
+    with open(damaged / "sft.jsonl", "a") as rows:
+        rows.write("{}\n")
+    assert "damaged" in loam(home, "train", "start", "--data", damaged, code=6)
+    bad.write_text("cutoff_len = 16\n")
+    assert "too long for cutoff_len = 16" in loam(home, "train", "start", "--data", home / "set", "--recipe", bad, code=2)
