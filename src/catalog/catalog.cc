@@ -2,9 +2,11 @@
 
 #include <mutex>
 
+#include "base/check.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "catalog/adapter_fit.h"
 #include "catalog/file_hash.h"
 #include "catalog/gguf.h"
 #include "catalog/model_table.h"
@@ -34,10 +36,10 @@ Error not_found(std::string_view name, const std::vector<Model>& models) {
 }
 
 /// @error Corrupt  names the file and the way out.
-Error changed(const Model& model) {
+Error changed(const Model& model, const env::Path& file) {
   return {ErrorCode::kCorrupt,
           format("model {}: the file {} is not what it was when it was added (SHA-256 differs)",
-                 model.name, model.file.string()),
+                 model.name, file.string()),
           format("loam rm {0}, then loam pull it again (from {1})", model.name, model.source)};
 }
 
@@ -59,8 +61,8 @@ class CatalogImpl final : public Catalog {
     if (!is_hash_prefix(hash)) return std::unexpected(not_found(lower, models));
     const Model* found = nullptr;
     for (const Model& model : models) {
-      if (!crypto::digest_hex(model.sha256).starts_with(hash)) continue;
-      if (found != nullptr && found->sha256 != model.sha256)
+      if (!crypto::digest_hex(model.content().back()).starts_with(hash)) continue;
+      if (found != nullptr && found->content() != model.content())
         return fail(
             ErrorCode::kInvalidArgument,
             format("model '{}': the hashes of {} and {} begin so", lower, found->name, model.name),
@@ -94,6 +96,34 @@ class CatalogImpl final : public Catalog {
     return model;
   }
 
+  Result<Model> add_adapter(const std::string& name, const Model& base, const env::Path& file,
+                            const crypto::Digest& sha256, const std::string& source) override {
+    Model model = base;
+    model.name = LOAM_TRY(checked_name(name));
+    if (base.adapter)
+      return fail(ErrorCode::kInvalidArgument,
+                  format("add adapter {}: {} has an adapter already", model.name, base.name),
+                  "name the model that the adapter was trained on");
+    const env::Fd opened = LOAM_TRY(env::open_read(file));
+    const GgufHeader adapter = LOAM_TRY(read_gguf_header(opened, file));
+    const env::Fd base_file = LOAM_TRY(open_verified(base));
+    const GgufHeader below = LOAM_TRY(read_gguf_header(base_file, base.file));
+    LOAM_TRY(check_adapter(below, adapter));
+    const std::scoped_lock lock(files_);
+    Model held;  // the adapter's file, as the table keeps files
+    held.file = LOAM_TRY(place_file(folder_, file, sha256, Placing::kCopy));
+    const env::FileStamp stamp = LOAM_TRY(env::stamp(held.file));
+    held.sha256 = sha256;
+    held.facts = adapter.facts;
+    model.adapter = AdapterFile{sha256, stamp.size, held.file};
+    model.source = source;
+    model.added_ms = clock_.wall_ms();
+    model.used_ms = 0;
+    LOAM_TRY(settle(
+        table_.with([&](ModelTable& table) { return table.put_adapted(model, held, stamp); })));
+    return model;
+  }
+
   Result<Model> copy(std::string_view from, const std::string& to) override {
     Model model = LOAM_TRY(find(from));
     model.name = LOAM_TRY(checked_name(to));
@@ -116,20 +146,11 @@ class CatalogImpl final : public Catalog {
   }
 
   Result<env::Fd> open_verified(const Model& model) override {
-    auto file = env::open_read(model.file);
-    if (!file)
-      return fail(file.error().code, format("model {}: {}", model.name, file.error().message),
-                  format("put the file back, or loam rm {} and pull it again", model.name));
-    const env::FileStamp now = LOAM_TRY(env::stamp(*file));
-    const auto seen =
-        LOAM_TRY(table_.with([&](ModelTable& table) { return table.stamp_of(model.file); }));
-    if (seen == now) return std::move(*file);
-    if (now.size != model.bytes) return std::unexpected(changed(model));
-    const FileHash hash = LOAM_TRY(hash_file(*file, model.file));
-    if (hash.sha256 != model.sha256) return std::unexpected(changed(model));
-    LOAM_TRY(
-        table_.with([&](ModelTable& table) { return table.set_stamp(model.file, hash.stamp); }));
-    return std::move(*file);
+    return open_unchanged(model, {model.sha256, model.bytes, model.file});
+  }
+  Result<env::Fd> open_adapter(const Model& model) override {
+    LOAM_CHECK(model.adapter.has_value());
+    return open_unchanged(model, *model.adapter);
   }
 
   Result<> mark_used(std::string_view name) override {
@@ -139,6 +160,23 @@ class CatalogImpl final : public Catalog {
   const env::Path& folder() const override { return folder_; }
 
  private:
+  Result<env::Fd> open_unchanged(const Model& model, const AdapterFile& expected) {
+    auto file = env::open_read(expected.file);
+    if (!file)
+      return fail(file.error().code, format("model {}: {}", model.name, file.error().message),
+                  format("put the file back, or loam rm {} and pull it again", model.name));
+    const env::FileStamp now = LOAM_TRY(env::stamp(*file));
+    const auto seen =
+        LOAM_TRY(table_.with([&](ModelTable& table) { return table.stamp_of(expected.file); }));
+    if (seen == now) return std::move(*file);
+    if (now.size != expected.bytes) return std::unexpected(changed(model, expected.file));
+    const FileHash hash = LOAM_TRY(hash_file(*file, expected.file));
+    if (hash.sha256 != expected.sha256) return std::unexpected(changed(model, expected.file));
+    LOAM_TRY(
+        table_.with([&](ModelTable& table) { return table.set_stamp(expected.file, hash.stamp); }));
+    return std::move(*file);
+  }
+
   /// As it is, without ":latest", or with it.
   Result<std::optional<Model>> find_named(const std::string& lower) {
     return table_.with([&](ModelTable& table) {
@@ -170,6 +208,12 @@ class CatalogImpl final : public Catalog {
 };
 
 }  // namespace
+
+std::vector<crypto::Digest> Model::content() const {
+  std::vector<crypto::Digest> out{sha256};
+  if (adapter) out.push_back(adapter->sha256);
+  return out;
+}
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const env::Path& database, const env::Path& models,
                                                env::Clock& clock) {

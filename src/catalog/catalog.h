@@ -30,6 +30,13 @@ struct ModelFacts {
   std::uint64_t kv_bytes_per_token = 0;
 };
 
+/// A LoRA that goes with a model's file.
+struct AdapterFile {
+  crypto::Digest sha256{};
+  std::uint64_t bytes = 0;
+  env::Path file;
+};
+
 struct Model {
   std::string name;         // "smollm2"; [a-z0-9][a-z0-9._:/-]{0,127}, unique
   crypto::Digest sha256{};  // of the file
@@ -40,6 +47,10 @@ struct Model {
   std::int64_t added_ms = 0;
   std::int64_t used_ms = 0;  // last load; 0: never
   ModelFacts facts;
+  std::optional<AdapterFile> adapter = {};  // all above but the name is of the model below it
+
+  /// What answers: the hash of the file, and that of the adapter if there is one.
+  std::vector<crypto::Digest> content() const;
 };
 
 /// What add() does with the file it is given.
@@ -58,8 +69,8 @@ class Catalog {
   virtual ~Catalog() = default;
 
   virtual Result<std::vector<Model>> list() = 0;  // by name
-  /// By name in any case, "name:latest", or at least 8 hexadecimal characters of its hash, if
-  /// unique.
+  /// By name in any case, "name:latest", or at least 8 hexadecimal characters of its hash (its
+  /// adapter's, if it has one), if unique.
   /// @error NotFound  the hint names the nearest model there is. InvalidArgument  several models'
   /// hashes begin so.
   virtual Result<Model> find(std::string_view name) = 0;
@@ -71,6 +82,13 @@ class Catalog {
   virtual Result<Model> add(const std::string& name, const env::Path& file,
                             const crypto::Digest& sha256, const std::string& source,
                             const std::string& licence, Placing placing = Placing::kCopy) = 0;
+  /// Takes an adapter for `base` into the catalogue, as a model of its own that needs the file of
+  /// `base` too. A copy of `file` is made.
+  /// @error InvalidArgument  `base` has an adapter already, or the adapter does not fit it. Else as
+  /// add().
+  virtual Result<Model> add_adapter(const std::string& name, const Model& base,
+                                    const env::Path& file, const crypto::Digest& sha256,
+                                    const std::string& source) = 0;
   /// A second name for the same file.
   virtual Result<Model> copy(std::string_view from, const std::string& to) = 0;
   /// Forgets the name (a hash is not enough here), and deletes the file once no name needs it
@@ -81,6 +99,8 @@ class Catalog {
   /// that was seen before, else by hashing again, which takes about a second per gigabyte.
   /// @error Corrupt  the content changed; the message names the file. NotFound  the file is gone.
   virtual Result<env::Fd> open_verified(const Model& model) = 0;
+  /// The same for its adapter, which there must be.
+  virtual Result<env::Fd> open_adapter(const Model& model) = 0;
 
   virtual Result<> mark_used(std::string_view name) = 0;
   virtual const env::Path& folder() const = 0;

@@ -238,5 +238,65 @@ TEST(ModelName, TakesWhatCanStandInAUrlAndNothingElse) {
     EXPECT_EQ(checked_name(name).error().code, ErrorCode::kInvalidArgument) << name;
 }
 
+TEST_F(CatalogTest, AnAdapterMakesAModelBesideItsBase) {
+  const Model base = add("base", made_file("tiny")).value();
+  const env::Path file = folder_ / "adapter.gguf";
+  ASSERT_TRUE(env::write_file_atomic(file, testing::small_adapter().bytes()));
+  ASSERT_TRUE(catalog_->add_adapter("tuned", base, file, hash(file), "test"));
+  reopen();
+  const Model tuned = catalog_->find("tuned").value();
+  EXPECT_EQ(tuned.file, base.file);
+  EXPECT_EQ(tuned.facts.context, base.facts.context);
+  EXPECT_EQ(tuned.content(), (std::vector{base.sha256, hash(file)}));
+  EXPECT_TRUE(catalog_->open_adapter(tuned));
+  EXPECT_EQ(catalog_->find(crypto::digest_hex(base.sha256))->name, "base");
+  EXPECT_EQ(catalog_->find(crypto::digest_hex(hash(file)))->name, "tuned");
+  EXPECT_EQ(catalog_->add_adapter("twice", tuned, file, hash(file), "").error().code,
+            ErrorCode::kInvalidArgument);
+
+  EXPECT_EQ(files(), 2U);
+  ASSERT_TRUE(catalog_->remove("base"));
+  EXPECT_EQ(files(), 2U) << "the adapter needs its base";
+  ASSERT_TRUE(catalog_->remove("tuned"));
+  EXPECT_EQ(files(), 0U);
+}
+
+TEST_F(CatalogTest, AnAdapterThatWasChangedIsNotOpened) {
+  const Model base = add("base", made_file("tiny")).value();
+  const env::Path file = folder_ / "adapter.gguf";
+  ASSERT_TRUE(env::write_file_atomic(file, testing::small_adapter().bytes()));
+  const Model tuned = catalog_->add_adapter("tuned", base, file, hash(file), "").value();
+  ASSERT_TRUE(env::write_file_atomic(tuned.adapter->file, "something else"));
+  EXPECT_EQ(catalog_->open_adapter(tuned).error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(CatalogTest, AnAdapterMustFitItsBase) {
+  const Model base = add("base", made_file("tiny")).value();
+  testing::GgufWriter half;
+  half.text("general.architecture", "llama")
+      .text("general.type", "adapter")
+      .text("adapter.type", "lora")
+      .tensor("blk.0.attn_q.weight.lora_a", {64, 2}, 0, 64 * 2 * 4);
+  testing::GgufWriter other;
+  other.text("general.architecture", "qwen2")
+      .text("general.type", "adapter")
+      .text("adapter.type", "lora");
+  const std::vector<std::pair<testing::GgufWriter, std::string>> cases = {
+      {testing::small_model(), "no LoRA adapter"},
+      {testing::small_adapter("blk.9.attn_q.weight"), "no tensor blk.9.attn_q.weight"},
+      {testing::small_adapter("blk.0.attn_q.weight", 32), "sizes for blk.0.attn_q.weight"},
+      {half, "one half only"},
+      {other, "architecture qwen2"}};
+  for (const auto& [writer, words] : cases) {
+    const env::Path file = folder_ / "adapter.gguf";
+    ASSERT_TRUE(env::write_file_atomic(file, writer.bytes()));
+    const auto added = catalog_->add_adapter("tuned", base, file, hash(file), "");
+    ASSERT_FALSE(added) << words;
+    EXPECT_EQ(added.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(added.error().message.find(words), std::string::npos) << added.error().message;
+  }
+  EXPECT_EQ(files(), 1U);
+}
+
 }  // namespace
 }  // namespace loam::catalog

@@ -9,7 +9,7 @@ namespace loam::catalog {
 namespace {
 
 // A file's content and what is known of it stand once, however many names it has.
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE model_file (
     file TEXT PRIMARY KEY,
     sha256 BLOB NOT NULL,
@@ -37,18 +37,30 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
     licence TEXT NOT NULL,
     added_ms INTEGER NOT NULL,
     used_ms INTEGER NOT NULL
-  ) STRICT;)"};
+  ) STRICT;)",
+                                                         R"(
+  ALTER TABLE model ADD COLUMN adapter TEXT REFERENCES model_file(file);)"};
 
 constexpr std::string_view kColumns =
     "SELECT m.name, f.sha256, f.bytes, m.file, m.source, m.licence, m.added_ms, m.used_ms, "
     "f.architecture, f.display_name, f.quantisation, f.parameters, f.context, f.embedding_width, "
-    "f.layers, f.licence, f.chat_template, f.kv_bytes_per_token "
-    "FROM model m JOIN model_file f ON f.file = m.file ";
+    "f.layers, f.licence, f.chat_template, f.kv_bytes_per_token, a.file, a.sha256, a.bytes "
+    "FROM model m JOIN model_file f ON f.file = m.file "
+    "LEFT JOIN model_file a ON a.file = m.adapter ";
 
 // SQLite has no unsigned integers: the same 64 bits are kept as signed ones.
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 std::uint64_t to_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 std::uint32_t to_count(std::int64_t value) { return static_cast<std::uint32_t>(value); }
+
+Result<crypto::Digest> digest_of(const std::string& model, const Bytes& bytes) {
+  crypto::Digest out{};
+  if (bytes.size() != out.size())
+    return fail(ErrorCode::kCorrupt, format("model {}: its row is damaged", model),
+                format("loam rm {}, then pull it again", model));
+  std::ranges::copy(bytes, out.begin());
+  return out;
+}
 
 }  // namespace
 
@@ -61,11 +73,7 @@ std::string ModelTable::to_stored(const env::Path& file) const {
 Result<Model> ModelTable::model_of(const store::Statement& row) const {
   Model model;
   model.name = row.text(0);
-  const Bytes sha256 = row.blob(1);
-  if (sha256.size() != model.sha256.size())
-    return fail(ErrorCode::kCorrupt, format("model {}: its row is damaged", model.name),
-                format("loam rm {}, then pull it again", model.name));
-  std::ranges::copy(sha256, model.sha256.begin());
+  model.sha256 = LOAM_TRY(digest_of(model.name, row.blob(1)));
   model.bytes = to_unsigned(row.integer(2));
   model.file = to_path(row.text(3));
   model.source = row.text(4);
@@ -82,6 +90,9 @@ Result<Model> ModelTable::model_of(const store::Statement& row) const {
   model.facts.licence = row.text(15);
   model.facts.chat_template = row.text(16);
   model.facts.kv_bytes_per_token = to_unsigned(row.integer(17));
+  if (!row.is_null(18))
+    model.adapter = AdapterFile{LOAM_TRY(digest_of(model.name, row.blob(19))),
+                                to_unsigned(row.integer(20)), to_path(row.text(18))};
   return model;
 }
 
@@ -134,9 +145,13 @@ Result<> ModelTable::write_file(const Model& model, Placing placing, const env::
 
 Result<> ModelTable::write_name(const Model& model) {
   auto insert = LOAM_TRY(database_.prepare(
-      "INSERT INTO model VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+      "INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
       "file = excluded.file, source = excluded.source, licence = excluded.licence, "
-      "added_ms = excluded.added_ms, used_ms = excluded.used_ms"));
+      "added_ms = excluded.added_ms, used_ms = excluded.used_ms, adapter = excluded.adapter"));
+  if (model.adapter)
+    insert.bind(6, to_stored(model.adapter->file));
+  else
+    insert.bind_null(6);
   return insert.bind(0, model.name)
       .bind(1, to_stored(model.file))
       .bind(2, model.source)
@@ -147,7 +162,9 @@ Result<> ModelTable::write_name(const Model& model) {
 }
 
 Result<std::vector<env::Path>> ModelTable::drop_unneeded_files() {
-  constexpr std::string_view kUnneeded = " WHERE file NOT IN (SELECT file FROM model)";
+  constexpr std::string_view kUnneeded =
+      " WHERE file NOT IN (SELECT file FROM model) AND file NOT IN (SELECT adapter FROM model "
+      "WHERE adapter IS NOT NULL)";
   std::vector<env::Path> ours;
   {
     auto rows =
@@ -174,6 +191,14 @@ Result<std::vector<env::Path>> ModelTable::put(const Model& model, Placing placi
                                                const env::FileStamp& stamp) {
   return change([&] {
     auto done = write_file(model, placing, stamp);
+    return done ? write_name(model) : done;
+  });
+}
+
+Result<std::vector<env::Path>> ModelTable::put_adapted(const Model& model, const Model& adapter,
+                                                       const env::FileStamp& stamp) {
+  return change([&] {
+    auto done = write_file(adapter, Placing::kCopy, stamp);
     return done ? write_name(model) : done;
   });
 }

@@ -32,7 +32,11 @@ class ModelTable {
   /// Writes a model and its file, whose content was hashed under `stamp`.
   Result<std::vector<env::Path>> put(const Model& model, Placing placing,
                                      const env::FileStamp& stamp);
-  /// Writes a model whose file is known.
+  /// Writes a model whose file is known, with an adapter: `adapter` is that file, hashed under
+  /// `stamp`, with the facts that its header gives.
+  Result<std::vector<env::Path>> put_adapted(const Model& model, const Model& adapter,
+                                             const env::FileStamp& stamp);
+  /// Writes a model whose files are known.
   Result<std::vector<env::Path>> put_name(const Model& model);
   Result<std::vector<env::Path>> remove(std::string_view name);
 

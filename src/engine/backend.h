@@ -68,9 +68,14 @@ class Backend {
   virtual Result<Embedding> embed(std::span<const TokenId> tokens) = 0;
 };
 
-/// Loads the GGUF file that `file` is open on.
+/// Open files in GGUF.
+struct ModelFiles {
+  env::Fd model;
+  env::Fd adapter = {};  // a LoRA for that model; invalid: none
+};
+
 /// @error Corrupt / Unsupported  with what the loader says; the file is not named here.
-Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd file, const LoadOptions& options);
+Result<std::unique_ptr<Backend>> load_llama_backend(ModelFiles files, const LoadOptions& options);
 
 /// A model without weights: tokens are bytes (plus specials), and the logits are a fixed hash of
 /// the last tokens, so the same prompt always continues in the same way. `step_ms` > 0 makes each

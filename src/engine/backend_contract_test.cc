@@ -47,7 +47,7 @@ Result<std::unique_ptr<Backend>> load_starter_model(const LoadOptions& options) 
     return fail(ErrorCode::kNotFound, "LOAM_TEST_MODEL names no model file",
                 "tools/deps fetch starter-model, then configure again");
   }
-  return load_llama_backend(LOAM_TRY(env::open_read(*path)), options);
+  return load_llama_backend({LOAM_TRY(env::open_read(*path))}, options);
 }
 #endif
 

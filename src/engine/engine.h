@@ -56,6 +56,7 @@ struct EngineSource {
   std::string name;  // for messages: the model's name
   env::Fd file;      // open for reading; what is in it is what is loaded. Invalid: the fake backend
   env::Path path;    // for messages: where the file lies
+  env::Fd adapter = {};  // a LoRA for the model, open for reading; invalid: none
   LoadOptions load;
   int fake_step_ms = 0;
   std::stop_token stop;  // ends a load that is under way

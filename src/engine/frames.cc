@@ -43,11 +43,7 @@ Result<> set_non_blocking(int fd) {
 
 void FrameWriter::put(ByteView payload, env::Fd attachment) {
   LOAM_CHECK(payload.size() <= protocol::kFrameBytesMax);
-  if (attachment.valid()) {
-    LOAM_CHECK(!attachment_.valid());
-    attachment_ = std::move(attachment);
-    attachment_at_ = buffer_.size();
-  }
+  if (attachment.valid()) attachments_.push_back({std::move(attachment), buffer_.size()});
   const auto size = static_cast<std::uint32_t>(payload.size());
   for (int shift = 0; shift < 32; shift += 8)
     buffer_.push_back(static_cast<std::uint8_t>(size >> shift));
@@ -67,7 +63,7 @@ Result<std::size_t> FrameWriter::send_some(std::size_t bytes_max, bool with_atta
     control->cmsg_level = SOL_SOCKET;
     control->cmsg_type = SCM_RIGHTS;
     control->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = attachment_.get();
+    const int fd = attachments_.front().file.get();
     std::memcpy(CMSG_DATA(control), &fd, sizeof fd);
   }
   for (;;) {
@@ -81,19 +77,21 @@ Result<std::size_t> FrameWriter::send_some(std::size_t bytes_max, bool with_atta
 
 Result<> FrameWriter::flush() {
   while (sent_ < buffer_.size()) {
-    const bool attach = attachment_.valid() && sent_ == attachment_at_;
-    std::size_t bytes_max = std::min(buffer_.size() - sent_, kPieceBytes);
-    if (attachment_.valid() && !attach) bytes_max = std::min(bytes_max, attachment_at_ - sent_);
-    const std::size_t n = LOAM_TRY(send_some(bytes_max, attach));
+    const bool attach = !attachments_.empty() && sent_ == attachments_.front().at;
+    // One piece holds one attachment at most, at its first byte.
+    const std::size_t next = attach ? 1 : 0;
+    std::size_t end = buffer_.size();
+    if (attachments_.size() > next) end = attachments_[next].at;
+    const std::size_t n = LOAM_TRY(send_some(std::min(end - sent_, kPieceBytes), attach));
     if (n == 0) break;
-    if (attach) attachment_ = env::Fd();
+    if (attach) attachments_.pop_front();
     sent_ += n;
   }
   if (sent_ == buffer_.size()) {
     buffer_.clear();
     sent_ = 0;
     if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
-  } else if (sent_ > buffer_.size() / 2 && !attachment_.valid()) {
+  } else if (sent_ > buffer_.size() / 2 && attachments_.empty()) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(sent_));
     sent_ = 0;
   }

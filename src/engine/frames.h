@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -28,7 +29,7 @@ class FrameWriter {
   explicit FrameWriter(int socket) : socket_(socket) {}
 
   /// Adds a frame; `attachment` travels with its first byte. `payload` is at most
-  /// protocol::kFrameBytesMax; one attachment may wait at a time.
+  /// protocol::kFrameBytesMax.
   void put(ByteView payload, env::Fd attachment = {});
   /// Sends as much as the socket takes. @error Unavailable  the other side is gone.
   Result<> flush();
@@ -41,8 +42,11 @@ class FrameWriter {
   int socket_;
   Bytes buffer_;
   std::size_t sent_ = 0;  // of buffer_
-  env::Fd attachment_;
-  std::size_t attachment_at_ = 0;  // index in buffer_ of the byte that it goes with
+  struct Attachment {
+    env::Fd file;
+    std::size_t at;  // index in buffer_ of the byte that it goes with
+  };
+  std::deque<Attachment> attachments_;
 };
 
 enum class Descriptors { kAccept, kRefuse };

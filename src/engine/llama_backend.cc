@@ -6,7 +6,7 @@
 
 namespace loam::engine {
 
-Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd, const LoadOptions&) {
+Result<std::unique_ptr<Backend>> load_llama_backend(ModelFiles, const LoadOptions&) {
   return fail(ErrorCode::kUnsupported, "load the model: this build has no llama.cpp",
               "configure with LOAM_LLAMA=ON");
 }
@@ -77,7 +77,7 @@ std::size_t rows_of_next_step(std::size_t left) {
 
 class LlamaBackend final : public Backend {
  public:
-  static Result<std::unique_ptr<Backend>> load(env::Fd file, const LoadOptions& options);
+  static Result<std::unique_ptr<Backend>> load(ModelFiles files, const LoadOptions& options);
 
   const ModelInfo& info() const override { return info_; }
   Result<std::vector<TokenId>> tokenize(std::string_view text, SpecialTokens special,
@@ -109,6 +109,7 @@ class LlamaBackend final : public Backend {
 
   // Constant once loaded. The order is that of making; destruction goes the other way.
   LlamaModel model_;
+  LlamaAdapter adapter_;  // null: the model as it is
   ModelInfo info_;
   std::unique_ptr<LlamaChat> chat_;  // null: the model has no template, or a broken one
   Error chat_error_;                 // why chat_ is null
@@ -132,7 +133,7 @@ class LlamaBackend final : public Backend {
   std::unique_ptr<LlamaBatch> embedding_batch_;
 };
 
-Result<std::unique_ptr<Backend>> LlamaBackend::load(env::Fd file, const LoadOptions& options) {
+Result<std::unique_ptr<Backend>> LlamaBackend::load(ModelFiles files, const LoadOptions& options) {
   LOAM_TRY(require_cpu(probe_cpu()));
   if (options.context == 0 || options.sequences_max == 0 || options.chunk_tokens < 2 ||
       options.sequences_max > llama_max_parallel_sequences()) {
@@ -143,8 +144,11 @@ Result<std::unique_ptr<Backend>> LlamaBackend::load(env::Fd file, const LoadOpti
   }
   route_llama_log();
   llama_backend_init();
-  auto model = LOAM_TRY(open_llama_model(std::move(file)));
+  auto model = LOAM_TRY(open_llama_model(std::move(files.model)));
   std::unique_ptr<LlamaBackend> backend(new LlamaBackend(std::move(model)));
+  if (files.adapter.valid())
+    backend->adapter_ =
+        LOAM_TRY(open_llama_adapter(backend->model_.get(), std::move(files.adapter)));
   backend->info_ = describe_llama_model(backend->model_.get());
   backend->pooling_ = pooling_of(backend->model_.get());
   LOAM_TRY(backend->open_chat());
@@ -175,7 +179,11 @@ Result<llama_context_ptr> LlamaBackend::make_context(llama_context_params params
     llama_context_ptr context(llama_init_from_model(model_.get(), params));
     if (context != nullptr) {
       llama_attach_threadpool(context.get(), threadpool_.get(), nullptr);
-      return context;
+      if (adapter_ == nullptr) return context;
+      llama_adapter_lora* adapter = adapter_.get();
+      float scale = 1;
+      if (llama_set_adapters_lora(context.get(), &adapter, 1, &scale) == 0) return context;
+      return fail(ErrorCode::kInternal, "use the adapter: the engine refuses it");
     }
     reason = errors.text();
   } catch (const std::exception& error) {
@@ -444,8 +452,8 @@ Result<Embedding> LlamaBackend::embed(std::span<const TokenId> tokens) {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> load_llama_backend(env::Fd file, const LoadOptions& options) {
-  return LlamaBackend::load(std::move(file), options);
+Result<std::unique_ptr<Backend>> load_llama_backend(ModelFiles files, const LoadOptions& options) {
+  return LlamaBackend::load(std::move(files), options);
 }
 
 }  // namespace loam::engine

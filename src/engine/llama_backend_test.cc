@@ -105,14 +105,15 @@ Outcome in_child(const std::function<bool()>& body) {
 }
 
 bool loads(env::Fd file) {
-  auto backend = load_llama_backend(std::move(file), tiny_options());
+  auto backend = load_llama_backend({std::move(file)}, tiny_options());
   if (backend) return true;
   if (backend.error().message.empty()) std::abort();
   return false;
 }
 
 TEST_F(LlamaFile, TheStarterModelIsDescribed) {
-  auto backend = load_llama_backend(file(), {.context = 100'000, .sequences_max = 1, .threads = 1});
+  auto backend =
+      load_llama_backend({file()}, {.context = 100'000, .sequences_max = 1, .threads = 1});
   ASSERT_TRUE(backend) << backend.error().message;
   const ModelInfo& info = (*backend)->info();
   EXPECT_EQ(info.architecture, "llama");
@@ -164,14 +165,14 @@ TEST_F(LlamaFile, FlippedBytesNeverHangTheLoader) {
 
 TEST_F(LlamaFile, AnotherKindOfFileIsCorruptAndAnUnknownModelUnsupported) {
   write(0, "PK\3\4");
-  auto zip = load_llama_backend(file(), tiny_options());
+  auto zip = load_llama_backend({file()}, tiny_options());
   ASSERT_FALSE(zip);
   EXPECT_EQ(zip.error().code, ErrorCode::kCorrupt);
   write(0, content_.substr(0, 4));
   const auto at = content_.find("general.architecture") + 20 + 4 + 8;
   ASSERT_EQ(content_.substr(at, 5), "llama");
   write(at, "lzama");
-  auto unknown = load_llama_backend(file(), tiny_options());
+  auto unknown = load_llama_backend({file()}, tiny_options());
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kUnsupported);
   EXPECT_TRUE(unknown.error().message.contains("lzama")) << unknown.error().message;
@@ -181,7 +182,7 @@ TEST_F(LlamaFile, LimitsThatMakeNoSenseAreRefused) {
   for (const LoadOptions& options :
        {LoadOptions{.context = 0}, LoadOptions{.sequences_max = 0},
         LoadOptions{.sequences_max = 100'000}, LoadOptions{.chunk_tokens = 1}}) {
-    auto backend = load_llama_backend(file(), options);
+    auto backend = load_llama_backend({file()}, options);
     ASSERT_FALSE(backend);
     EXPECT_EQ(backend.error().code, ErrorCode::kInvalidArgument);
   }
@@ -189,7 +190,7 @@ TEST_F(LlamaFile, LimitsThatMakeNoSenseAreRefused) {
 
 TEST_F(LlamaFile, ATemplateMayRefuseButNotQuoteThePrompt) {
   put_template("{{ raise_exception('no: ' + messages[0].content) }}");
-  auto backend = load_llama_backend(file(), tiny_options());
+  auto backend = load_llama_backend({file()}, tiny_options());
   ASSERT_TRUE(backend) << backend.error().message;
   const std::vector<ChatMessage> messages = {{"user", "my secret question", ""}};
   const auto rendered = (*backend)->render(messages, true);
@@ -200,7 +201,7 @@ TEST_F(LlamaFile, ATemplateMayRefuseButNotQuoteThePrompt) {
 
 TEST_F(LlamaFile, ABrokenTemplateLeavesCompletionsPossible) {
   put_template("{% for message in messages %}{{ message.content ");
-  auto backend = load_llama_backend(file(), tiny_options());
+  auto backend = load_llama_backend({file()}, tiny_options());
   ASSERT_TRUE(backend) << backend.error().message;
   EXPECT_FALSE((*backend)->info().has_chat_template);
   const std::vector<ChatMessage> messages = {{"user", "hello", ""}};
@@ -214,7 +215,7 @@ TEST_F(LlamaFile, AllWorksInAProcessThatMayOpenNothing) {
   if (!filters_system_calls()) GTEST_SUCCEED() << "a sanitizer's runtime needs the filter off";
   const auto outcome = in_child([&] {
     if (!confine_process()) return false;
-    auto loaded = load_llama_backend(file(), {.context = 256, .sequences_max = 2, .threads = 2});
+    auto loaded = load_llama_backend({file()}, {.context = 256, .sequences_max = 2, .threads = 2});
     if (!loaded) return false;
     Backend& backend = **loaded;
     const std::vector<ChatMessage> messages = {{"user", "What day is it?", ""}};
@@ -229,7 +230,7 @@ TEST_F(LlamaFile, AllWorksInAProcessThatMayOpenNothing) {
 }
 
 TEST_F(LlamaFile, EmbedsNoMoreThanTheContext) {
-  auto backend = load_llama_backend(file(), tiny_options());
+  auto backend = load_llama_backend({file()}, tiny_options());
   ASSERT_TRUE(backend);
   const std::vector<TokenId> fits(256, 100);
   const std::vector<TokenId> longer(257, 100);
@@ -240,7 +241,7 @@ TEST_F(LlamaFile, EmbedsNoMoreThanTheContext) {
 }
 
 TEST_F(LlamaFile, ATextWithoutASpaceIsTokenisedInTime) {
-  auto backend = load_llama_backend(file(), tiny_options());
+  auto backend = load_llama_backend({file()}, tiny_options());
   ASSERT_TRUE(backend);
   for (const std::string& unit : {std::string("a"), std::string("\n"), std::string("é1!")}) {
     std::string text;

@@ -74,17 +74,41 @@ Result<> check_kind(const llama_model* model) {
               "choose another model");
 }
 
+using Stream = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+Result<Stream> stream_of(env::Fd file) {
+  Stream stream(fdopen(file.get(), "rb"), &std::fclose);
+  if (stream == nullptr)
+    return fail(ErrorCode::kInternal, "load the model: a descriptor is not open for reading");
+  file.release();  // the stream's now
+  return stream;
+}
+
 }  // namespace
 
 void LlamaModelFree::operator()(llama_model* model) const { llama_model_free(model); }
+void LlamaAdapterFree::operator()(llama_adapter_lora* adapter) const {
+  llama_adapter_lora_free(adapter);
+}
+
+Result<LlamaAdapter> open_llama_adapter(llama_model* model, env::Fd file) {
+  const Stream stream = LOAM_TRY(stream_of(std::move(file)));
+  const LlamaErrors errors;
+  const auto refused = [](std::string_view words) {
+    return fail(ErrorCode::kCorrupt,
+                format("load the adapter: {}", words.empty() ? "it does not fit the model" : words),
+                "an adapter works with the model that it was trained on, and no other");
+  };
+  try {
+    LlamaAdapter adapter(llama_adapter_lora_init_from_file_ptr(model, stream.get()));
+    if (adapter == nullptr) return refused(errors.text());
+    return adapter;
+  } catch (const std::exception& error) {
+    return refused(error.what());
+  }
+}
 
 Result<LlamaModel> open_llama_model(env::Fd file) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(fdopen(file.get(), "rb"),
-                                                               &std::fclose);
-  if (stream == nullptr) {
-    return fail(ErrorCode::kInternal, "load the model: its descriptor is not open for reading");
-  }
-  file.release();  // the stream's now
+  const Stream stream = LOAM_TRY(stream_of(std::move(file)));
   auto params = llama_model_default_params();
   params.load_mode = LLAMA_LOAD_MODE_MMAP;
   const LlamaErrors errors;

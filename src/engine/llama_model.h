@@ -9,6 +9,7 @@
 #include "env/disk.h"
 
 struct llama_model;
+struct llama_adapter_lora;
 
 namespace loam::engine {
 
@@ -21,6 +22,15 @@ using LlamaModel = std::unique_ptr<llama_model, LlamaModelFree>;
 /// other file.
 /// @error Corrupt / Unsupported  with what the loader says; the file is not named.
 Result<LlamaModel> open_llama_model(env::Fd file);
+
+struct LlamaAdapterFree {
+  void operator()(llama_adapter_lora* adapter) const;
+};
+using LlamaAdapter = std::unique_ptr<llama_adapter_lora, LlamaAdapterFree>;
+
+/// Reads the LoRA that `file` is open on. It must be gone before its model is.
+/// @error Corrupt / Unsupported  it is none, or does not fit the model; with what the loader says.
+Result<LlamaAdapter> open_llama_adapter(llama_model* model, env::Fd file);
 
 /// Everything of ModelInfo that the model alone decides; `context`, `context_total` and
 /// `sequences_max` stay 0.

@@ -86,6 +86,7 @@ Value sampling(const SamplingParams& params) {
 struct Writer {
   Object operator()(const Hello& m) const { return {{"type", "hello"}, {"version", m.version}}; }
 
+  Object operator()(const Adapter&) const { return {{"type", "adapter"}}; }
   Object operator()(const Load& m) const {
     return {{"type", "load"},
             {"context", m.options.context},

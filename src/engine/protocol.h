@@ -17,7 +17,7 @@
 namespace loam::engine::protocol {
 
 /// Raised by every change of the messages: node and worker must be of the same build's making.
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 /// Limits that both sides hold; what lies beyond is refused before it is sent. Chosen: far above
 /// what the HTTP edge lets in, far below what would hurt the node.
@@ -39,7 +39,9 @@ struct Hello {
   std::uint32_t version = kVersion;
 };
 
-/// Second message to the worker. The open model file travels with it, unless `fake`.
+/// Before Load, if the model is to have an adapter: its open file travels with it.
+struct Adapter {};
+/// The open model file travels with it, unless `fake`.
 struct Load {
   LoadOptions options;
   bool fake = false;
@@ -117,8 +119,8 @@ struct Stats {
 /// Asks the worker to end.
 struct Shutdown {};
 
-using ToWorker =
-    std::variant<Hello, Load, Generate, Cancel, Tokenize, Detokenize, Render, Embed, Shutdown>;
+using ToWorker = std::variant<Hello, Adapter, Load, Generate, Cancel, Tokenize, Detokenize, Render,
+                              Embed, Shutdown>;
 using FromWorker = std::variant<Hello, Loaded, LoadFailed, RequestEvent, CallStarted, Tokenized,
                                 Detokenized, Rendered, Embedded, CallFailed, Stats>;
 

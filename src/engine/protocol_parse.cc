@@ -278,6 +278,7 @@ Hello take_hello(Fields& f) { return {f.number32("version")}; }
 /// The message of type `type`; empty if that side has none such.
 std::optional<ToWorker> take(Fields& f, std::string_view type, const ToWorker*) {
   if (type == "hello") return take_hello(f);
+  if (type == "adapter") return Adapter{};
   if (type == "load") return take_load(f);
   if (type == "generate") return take_generate(f);
   if (type == "cancel") return Cancel{take_request(f)};

@@ -65,8 +65,8 @@ Bytes changed(const FromWorker& message, const std::string& name, const Value& v
 }
 
 TEST(Protocol, GoldenBytesOfHello) {
-  // {"type": "hello", "version": 1}
-  EXPECT_EQ(to_hex(encode(ToWorker(Hello{}))), "a264747970656568656c6c6f6776657273696f6e01");
+  // {"type": "hello", "version": 2}
+  EXPECT_EQ(to_hex(encode(ToWorker(Hello{}))), "a264747970656568656c6c6f6776657273696f6e02");
 }
 
 TEST(Protocol, GoldenBytesOfACancelledRequest) {
@@ -128,6 +128,7 @@ TEST(Protocol, AllMessagesToAWorkerSurviveTheTrip) {
   over(ToWorker(Detokenize{CallId{2}, {5, 6}}));
   over(ToWorker(Render{CallId{3}, {{"user", "hello", ""}, {"assistant", "", "bot"}}, true}));
   over(ToWorker(Embed{CallId{4}, {{1, 2}, {}}}));
+  over(ToWorker(Adapter{}));
   over(ToWorker(Shutdown{}));
 }
 

@@ -51,7 +51,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(SupervisorSetup setup) {
   std::unique_ptr<Supervisor> self(new Supervisor(std::move(setup)));
   if (!self->wake_.valid())
     return std::unexpected(env::system_error("make", "an event descriptor", errno));
-  if (self->setup_.file.valid()) self->stamp_ = LOAM_TRY(env::stamp(self->setup_.file));
+  const ModelFiles& files = self->setup_.files;
+  if (files.model.valid()) self->model_stamp_ = LOAM_TRY(env::stamp(files.model));
+  if (files.adapter.valid()) self->adapter_stamp_ = LOAM_TRY(env::stamp(files.adapter));
   Supervisor* raw = self.get();
   self->thread_ = env::start_thread("engine", [raw](const std::stop_token&) { raw->run(); });
   const std::stop_callback on_stop(self->setup_.stop, [raw] { raw->begin_stopping(); });
@@ -159,16 +161,17 @@ bool Supervisor::wait_before_restart(const Error& why) {
   return !stopping_;
 }
 
-Result<env::Fd> Supervisor::file_for_worker() {
-  if (!setup_.file.valid()) return env::Fd();
-  const env::FileStamp now = LOAM_TRY(env::stamp(setup_.file));
-  if (now.size != stamp_->size || now.mtime_ns != stamp_->mtime_ns)
+Result<env::Fd> Supervisor::for_worker(const env::Fd& file,
+                                       const std::optional<env::FileStamp>& stamp) {
+  if (!stamp) return env::Fd();
+  const env::FileStamp now = LOAM_TRY(env::stamp(file));
+  if (now.size != stamp->size || now.mtime_ns != stamp->mtime_ns)
     return fail(ErrorCode::kCorrupt, "the file was changed while the model was loaded",
                 "unload the model and load it again");
   // The position is shared with what an earlier worker did to it.
-  if (::lseek(setup_.file.get(), 0, SEEK_SET) != 0)
+  if (::lseek(file.get(), 0, SEEK_SET) != 0)
     return std::unexpected(env::system_error("rewind", "the model file", errno));
-  env::Fd copy(::fcntl(setup_.file.get(), F_DUPFD_CLOEXEC, 0));
+  env::Fd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy.valid()) return std::unexpected(env::system_error("duplicate", "a descriptor", errno));
   return copy;
 }
@@ -177,8 +180,10 @@ Error Supervisor::live_once() {
   const auto about = [&](const Error& e) {
     return Error{e.code, format("load {}: {}", setup_.label, e.message), e.hint};
   };
-  auto file = file_for_worker();
-  if (!file) return about(file.error());
+  auto model = for_worker(setup_.files.model, model_stamp_);
+  if (!model) return about(model.error());
+  auto adapter = for_worker(setup_.files.adapter, adapter_stamp_);
+  if (!adapter) return about(adapter.error());
   auto host = setup_.launch();
   if (!host) return about(host.error());
   const int socket = (*host)->socket();
@@ -190,7 +195,8 @@ Error Supervisor::live_once() {
   life.load_deadline_ms = clock_.steady_ms() + setup_.load_timeout_ms;
   // Errors show at the first turn, as a closed socket.
   std::ignore = session->send(protocol::Hello{});
-  std::ignore = session->send(setup_.load, std::move(*file));
+  if (adapter->valid()) std::ignore = session->send(protocol::Adapter{}, std::move(*adapter));
+  std::ignore = session->send(setup_.load, std::move(*model));
   const Error why = serve(life);
   if (session->finished() > 0) {
     crashes_ms_.clear();

@@ -23,7 +23,7 @@ struct SupervisorSetup {
   std::string label;  // for messages: the model's name and file
   WorkerLauncher launch;
   protocol::Load load;
-  env::Fd file;  // the model; not valid: the fake backend
+  ModelFiles files;  // model not valid: the fake backend
   std::int64_t load_timeout_ms = 0;
   SupervisionLimits limits;
   std::stop_token stop;  // ends the first load
@@ -67,7 +67,8 @@ class Supervisor {
   std::optional<Error> check_deadlines(Life& life);
   /// Why a worker whose socket was closed died.
   Error describe_death(Life& life);
-  Result<env::Fd> file_for_worker();
+  /// A second descriptor of `file`, which is as it was when it was first loaded.
+  Result<env::Fd> for_worker(const env::Fd& file, const std::optional<env::FileStamp>& stamp);
   /// Waits before the next start; false: no further start.
   bool wait_before_restart(const Error& why);
   void wake();
@@ -77,8 +78,9 @@ class Supervisor {
 
   SupervisorSetup setup_;
   env::SystemClock clock_;
-  env::Fd wake_;                         // eventfd
-  std::optional<env::FileStamp> stamp_;  // of the file when it was first loaded
+  env::Fd wake_;  // eventfd
+  // Of the files when they were first loaded.
+  std::optional<env::FileStamp> model_stamp_, adapter_stamp_;
   // Since the last finished request; supervisor's thread only.
   std::deque<std::int64_t> crashes_ms_;
   std::size_t crashes_in_row_ = 0;

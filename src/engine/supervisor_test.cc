@@ -258,11 +258,11 @@ TEST_F(Supervision, AWorkerThatTalksNonsenseIsStopped) {
 }
 
 TEST_F(Supervision, AWorkerOfAnotherVersionIsRefused) {
-  // {"type": "hello", "version": 2}
+  // {"type": "hello", "version": 3}
   const auto engine = try_start(
-      script(R"(printf '\025\000\000\000\242dtypeehellogversion\002' >&3; exec sleep 1000)"));
+      script(R"(printf '\025\000\000\000\242dtypeehellogversion\003' >&3; exec sleep 1000)"));
   ASSERT_FALSE(engine);
-  EXPECT_NE(engine.error().message.find("version 2"), std::string::npos) << engine.error().message;
+  EXPECT_NE(engine.error().message.find("version 3"), std::string::npos) << engine.error().message;
 }
 
 TEST_F(Supervision, AWorkerHasNoEnvironmentAndNoOtherDescriptors) {

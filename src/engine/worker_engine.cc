@@ -205,8 +205,8 @@ Result<std::unique_ptr<Engine>> start_engine(WorkerLauncher launch, EngineSource
     setup.load.fake_step_ms = static_cast<std::uint32_t>(std::max(0, source.fake_step_ms));
   } else {
     setup.label = format("model {} ({})", source.name, source.path.string());
-    setup.file = std::move(source.file);
-    const env::FileStamp stamp = LOAM_TRY(env::stamp(setup.file));
+    setup.files = {std::move(source.file), std::move(source.adapter)};
+    const env::FileStamp stamp = LOAM_TRY(env::stamp(setup.files.model));
     setup.load.memory_bytes_max = memory_bound(stamp.size, setup.load.options);
     setup.limits.step_ms +=
         static_cast<std::int64_t>(stamp.size / 1'000'000) * kStepMsPerGigabyte / 1000;

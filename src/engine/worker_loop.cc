@@ -23,12 +23,12 @@ constexpr int kLastWordsMs = 1000;
 /// Embedding calls that may wait; each may hold many inputs.
 constexpr std::size_t kEmbedCallsMax = 1024;
 
-Result<std::unique_ptr<Backend>> load_backend(const protocol::Load& load, env::Fd file) {
+Result<std::unique_ptr<Backend>> load_backend(const protocol::Load& load, ModelFiles files) {
   if (load.fake) return make_fake_backend(load.options, static_cast<int>(load.fake_step_ms));
-  if (!file.valid())
+  if (!files.model.valid())
     return fail(ErrorCode::kInvalidArgument, "load: no model file came with the message");
   LOAM_TRY(limit_memory(load.memory_bytes_max));
-  return load_llama_backend(std::move(file), load.options);
+  return load_llama_backend(std::move(files), load.options);
 }
 
 Error too_large(std::string_view what) {
@@ -191,9 +191,16 @@ std::optional<WorkerEnd> WorkerLoop::handle(protocol::Hello message) {
   return WorkerEnd::kConfused;
 }
 
+std::optional<WorkerEnd> WorkerLoop::handle(protocol::Adapter) {
+  if (!greeted_ || backend_ != nullptr || adapter_.valid()) return WorkerEnd::kConfused;
+  adapter_ = reader_.take_attachment();
+  if (!adapter_.valid()) return WorkerEnd::kConfused;
+  return std::nullopt;
+}
+
 std::optional<WorkerEnd> WorkerLoop::handle(protocol::Load message) {
   if (!greeted_ || backend_ != nullptr) return WorkerEnd::kConfused;
-  auto loaded = load_backend(message, reader_.take_attachment());
+  auto loaded = load_backend(message, {reader_.take_attachment(), std::move(adapter_)});
   if (!loaded) {
     send(protocol::LoadFailed{loaded.error()});
     send_the_last();

@@ -51,6 +51,7 @@ class WorkerLoop {
   std::optional<WorkerEnd> work();
 
   std::optional<WorkerEnd> handle(protocol::Hello message);
+  std::optional<WorkerEnd> handle(protocol::Adapter message);
   std::optional<WorkerEnd> handle(protocol::Load message);
   std::optional<WorkerEnd> handle(protocol::Generate message);
   std::optional<WorkerEnd> handle(protocol::Cancel message);
@@ -78,6 +79,7 @@ class WorkerLoop {
   env::Clock& clock_;
   FrameReader reader_;
   FrameWriter writer_;
+  env::Fd adapter_;  // that came, until the model is loaded
   bool greeted_ = false;
   std::unique_ptr<Backend> backend_;
   LoadOptions options_;

@@ -118,6 +118,13 @@ TEST_F(WorkerLoopTest, LoadsNothingBeforeItIsGreeted) {
   EXPECT_EQ(end(), WorkerEnd::kConfused);
 }
 
+TEST_F(WorkerLoopTest, AnAdapterComesWithItsFile) {
+  send(protocol::Hello{});
+  ASSERT_TRUE(receive_one<protocol::Hello>());
+  send(protocol::Adapter{});
+  EXPECT_EQ(end(), WorkerEnd::kConfused);
+}
+
 TEST_F(WorkerLoopTest, LoadsOnce) {
   load();
   protocol::Load again;

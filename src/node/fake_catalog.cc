@@ -45,12 +45,20 @@ class FakeCatalog final : public catalog::Catalog {
                              const std::string& licence, catalog::Placing placing) override {
     return inner_->add(name, file, sha256, source, licence, placing);
   }
+  Result<catalog::Model> add_adapter(const std::string& name, const catalog::Model& base,
+                                     const env::Path& file, const crypto::Digest& sha256,
+                                     const std::string& source) override {
+    return inner_->add_adapter(name, base, file, sha256, source);
+  }
   Result<catalog::Model> copy(std::string_view from, const std::string& to) override {
     return inner_->copy(from, to);
   }
   Result<> remove(std::string_view name) override { return inner_->remove(name); }
 
   Result<env::Fd> open_verified(const catalog::Model&) override {
+    return env::open_read("/dev/null");
+  }
+  Result<env::Fd> open_adapter(const catalog::Model&) override {
     return env::open_read("/dev/null");
   }
 

@@ -85,6 +85,7 @@ pool::EngineStarter worker_starter(const NodeOptions& options) {
     engine::EngineSource source;
     source.name = order.model.name;
     if (!step_ms) source.file = std::move(order.file);
+    if (!step_ms) source.adapter = std::move(order.adapter);
     source.path = order.model.file;
     source.load = order.options;
     source.stop = std::move(order.stop);

@@ -141,7 +141,7 @@ class ResidencyImpl final : public Residency {
       const std::scoped_lock lock(table_->mutex);
       for (const SlotPtr& slot : table_->slots) {
         const bool meant =
-            model ? slot->model->sha256 == model->sha256 : slot->model->name == lower;
+            model ? slot->model->content() == model->content() : slot->model->name == lower;
         if (!meant || slot->forgotten) continue;
         slot->forgotten = true;
         any = true;
@@ -196,9 +196,9 @@ class ResidencyImpl final : public Residency {
   }
 
   /// The slot that serves this content; an engine that is broken for good is not offered again.
-  SlotPtr find_usable(const crypto::Digest& sha256) {
+  SlotPtr find_usable(const std::vector<crypto::Digest>& content) {
     for (const SlotPtr& slot : table_->slots) {
-      if (slot->forgotten || slot->model->sha256 != sha256) continue;
+      if (slot->forgotten || slot->model->content() != content) continue;
       if (slot->phase != Phase::kLoading && slot->phase != Phase::kReady) continue;
       std::string why;
       if (slot->phase == Phase::kReady && slot->engine->broken(&why)) {
@@ -216,7 +216,7 @@ class ResidencyImpl final : public Residency {
   Result<SlotPtr> find_or_make(std::unique_lock<std::mutex>& lock,
                                const std::shared_ptr<const catalog::Model>& model) {
     for (;;) {
-      if (SlotPtr usable = find_usable(model->sha256)) return usable;
+      if (SlotPtr usable = find_usable(model->content())) return usable;
       const MemoryPlan plan =
           LOAM_TRY(plan_memory(*model, options_.load, options_.memory_bytes_max));
       auto& slots = table_->slots;
@@ -293,7 +293,9 @@ class ResidencyImpl final : public Residency {
     if (load.sequences_max < options_.load.sequences_max)
       log::info("pool", "model {}: {} answers at a time instead of {}, as memory allows",
                 model.name, load.sequences_max, options_.load.sequences_max);
-    return starter_({model, std::move(file), load, stopping_.get_token()});
+    env::Fd adapter;
+    if (model.adapter) adapter = LOAM_TRY(catalog_.open_adapter(model));
+    return starter_({model, std::move(file), std::move(adapter), load, stopping_.get_token()});
   }
 
   /// Ends the engine of an idle slot, without the lock meanwhile.

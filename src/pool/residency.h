@@ -27,7 +27,8 @@ struct ResidencyOptions {
 /// What an engine is made of.
 struct EngineOrder {
   const catalog::Model& model;
-  env::Fd file;  // the model's, open and verified
+  env::Fd file;     // the model's, open and verified
+  env::Fd adapter;  // the same; invalid: it has none
   engine::LoadOptions options;
   std::stop_token stop;  // ends the load
 };

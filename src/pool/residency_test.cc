@@ -101,6 +101,7 @@ class ResidencyTest : public ::testing::Test {
     const catalog::Model& model = order.model;
     EXPECT_EQ(env::stamp(order.file).value().size, std::filesystem::file_size(model.file));
     sequences_ = order.options.sequences_max;
+    adapted_ = order.adapter.valid();
     if (model.name == failing_)
       return fail(ErrorCode::kUnsupported, "load " + model.name + ": refused");
     if (model.name == endless_) {
@@ -127,6 +128,7 @@ class ResidencyTest : public ::testing::Test {
   Count count_;
   std::string failing_, endless_;
   std::atomic<std::uint32_t> sequences_ = 0;
+  std::atomic<bool> adapted_ = false;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<Residency> residency_;
 };
@@ -147,6 +149,18 @@ TEST_F(ResidencyTest, TwoNamesOfOneFileShareAnEngine) {
   const Lease second = residency_->acquire("alias").value();
   EXPECT_EQ(&first.engine(), &second.engine());
   EXPECT_EQ(second.model().name, "alias");
+}
+
+TEST_F(ResidencyTest, AnAdapterGetsAnEngineOfItsOwn) {
+  const env::Path file = folder_ / "adapter.gguf";
+  ASSERT_TRUE(env::write_file_atomic(file, catalog::testing::small_adapter().bytes()));
+  const auto hash = catalog::hash_file(env::open_read(file).value(), file).value().sha256;
+  ASSERT_TRUE(catalog_->add_adapter("tuned", *catalog_->find("a"), file, hash, "test"));
+  const Lease base = residency_->acquire("a").value();
+  EXPECT_FALSE(adapted_);
+  const Lease tuned = residency_->acquire("tuned").value();
+  EXPECT_TRUE(adapted_);
+  EXPECT_NE(&base.engine(), &tuned.engine());
 }
 
 TEST_F(ResidencyTest, CallersThatComeTogetherShareOneLoad) {

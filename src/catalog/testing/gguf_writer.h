@@ -117,4 +117,17 @@ inline GgufWriter small_model(std::string_view name = "Tiny Model") {
   return writer;
 }
 
+/// A LoRA of rank 2 for small_model().
+inline GgufWriter small_adapter(std::string_view target = "blk.0.attn_q.weight",
+                                std::uint64_t out = 64) {
+  const std::string name(target);
+  GgufWriter writer;
+  writer.text("general.architecture", "llama")
+      .text("general.type", "adapter")
+      .text("adapter.type", "lora")
+      .tensor(name + ".lora_a", {64, 2}, 0, 64 * 2 * 4)
+      .tensor(name + ".lora_b", {2, out}, 0, 2 * out * 4);
+  return writer;
+}
+
 }  // namespace loam::catalog::testing
