@@ -27,9 +27,10 @@ Error strange(const std::string& label) {
 
 /// The address space that loading and serving the model may take: the file, its tensors once more
 /// if they are laid out anew, the KV cache, buffers. Generous: it stops a runaway, it does not
-/// plan memory. More anonymous memory than the machine has is never of use.
+/// plan memory.
 std::uint64_t memory_bound(std::uint64_t file_bytes, const LoadOptions& options) {
   constexpr std::uint64_t kSlackBytes = 8ULL << 30;
+  constexpr std::uint64_t kStacksBytes = 1ULL << 30;  // address space of threads, mostly untouched
   // Keys and values of one token in the largest models without grouped heads.
   constexpr std::uint64_t kTokenBytes = 1ULL << 20;
   const std::uint64_t cells = std::uint64_t{options.context} * options.sequences_max;
@@ -38,7 +39,9 @@ std::uint64_t memory_bound(std::uint64_t file_bytes, const LoadOptions& options)
   if (pages <= 0 || page_bytes <= 0) return file_bytes + wanted;
   const std::uint64_t machine =
       static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-  return file_bytes + std::min(wanted, machine + kSlackBytes);
+  // Less than the machine has: a hostile template that collects memory must fail in its worker
+  // before the kernel has to choose whom to kill.
+  return file_bytes + std::min(wanted, machine / 4 * 3 + kStacksBytes);
 }
 
 class WorkerEngine final : public Engine {
