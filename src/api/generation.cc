@@ -312,6 +312,7 @@ pool::Answer Generation::answer_of(std::size_t choice, engine::ChoiceDone& event
   answer.made_ms = clock_.wall_ms();
   answer.model_name = lease_.model().name;
   answer.model_sha256 = lease_.model().sha256;
+  if (lease_.model().adapter) answer.adapter_sha256 = lease_.model().adapter->sha256;
   answer.engine_build = info.engine_build;
   answer.cpu_class = info.cpu_class;
   answer.prompt_json = request_.prompts[prompt].asked_json;
@@ -404,7 +405,7 @@ void Generation::count(const engine::RequestDone& event) {
 
 std::string system_fingerprint(const catalog::Model& model, const engine::ModelInfo& info) {
   crypto::Sha256 hash;
-  hash.update(model.sha256);
+  for (const crypto::Digest& part : model.content()) hash.update(part);
   hash.update(as_bytes(info.engine_build)).update(as_bytes("\n")).update(as_bytes(info.cpu_class));
   return format("fp_{}", crypto::digest_hex(hash.finish()).substr(0, 16));
 }

@@ -28,6 +28,7 @@ codec::Object summary(const pool::Answer& answer) {
 codec::Value whole(const pool::Answer& answer) {
   codec::Value out = summary(answer);
   out.set("model_sha256", crypto::digest_hex(answer.model_sha256));
+  if (answer.adapter_sha256) out.set("adapter_sha256", crypto::digest_hex(*answer.adapter_sha256));
   out.set("engine_build", answer.engine_build);
   out.set("cpu_class", answer.cpu_class);
   const auto prompt = codec::parse_json(answer.prompt_json);

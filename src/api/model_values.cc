@@ -33,6 +33,9 @@ codec::Value one_model(const Call& call, const catalog::Model& model,
                     {"used_at", rfc3339_or_null(model.used_ms)},
                     {"loaded", is_loaded},
                     {"facts", facts_value(model.facts, detail)}};
+  if (model.adapter)
+    out.emplace_back("adapter", codec::Object{{"sha256", crypto::digest_hex(model.adapter->sha256)},
+                                              {"bytes", model.adapter->bytes}});
   if (call.is_trusted()) out.emplace_back("path", model.file.string());
   return out;
 }

@@ -77,6 +77,7 @@ ApiResult<commons::ShareRequest> share_request(const pool::Answer& answer, const
   out.conversation.model_name = answer.model_name;
   if (!LOAM_TRY(has_names(answer))) out.conversation.replay = replay_value(answer);
   out.models = {answer.model_sha256};
+  if (answer.adapter_sha256) out.models.push_back(*answer.adapter_sha256);
   out.licence = terms.licence;
   out.scope = terms.scope;
   out.answer = answer_name(answer);

@@ -9,7 +9,7 @@
 namespace loam::pool {
 namespace {
 
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 3> kMigrations = {R"(
   CREATE TABLE answer (
     caller TEXT NOT NULL,
     reply_id TEXT NOT NULL,
@@ -40,13 +40,15 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE INDEX answer_by_time ON answer (made_ms);
   CREATE INDEX answer_by_caller ON answer (caller, made_ms);)",
                                                          R"(
-  ALTER TABLE answer ADD COLUMN template_system TEXT NOT NULL DEFAULT '';)"};
+  ALTER TABLE answer ADD COLUMN template_system TEXT NOT NULL DEFAULT '';)",
+                                                         R"(
+  ALTER TABLE answer ADD COLUMN adapter_sha256 BLOB;)"};
 
 constexpr std::string_view kSelect =
     "SELECT caller, reply_id, choice, made_ms, model_name, model_sha256, engine_build, cpu_class, "
     "prompt_json, prompt_tokens, output_tokens, lp16, text, finish, temperature, top_k, top_p, "
     "min_p, repetition_penalty, presence_penalty, frequency_penalty, logit_bias, seed_mode, "
-    "seed_entropy, template_system FROM answer ";
+    "seed_entropy, template_system, adapter_sha256 FROM answer ";
 
 Error damaged() {
   return {ErrorCode::kCorrupt, "kept answer: its row is damaged",
@@ -130,6 +132,7 @@ Result<Answer> answer_of(const store::Statement& row) {
   answer.seed_mode = static_cast<engine::SeedMode>(row.integer(22));
   answer.seed_entropy = LOAM_TRY(digest_of(row.blob(23)));
   answer.template_system = row.text(24);
+  if (!row.is_null(25)) answer.adapter_sha256 = LOAM_TRY(digest_of(row.blob(25)));
   return answer;
 }
 
@@ -160,6 +163,10 @@ void bind(store::Statement& insert, const Answer& answer) {
       .bind(22, static_cast<std::int64_t>(answer.seed_mode))
       .bind_blob(23, answer.seed_entropy)
       .bind(24, answer.template_system);
+  if (answer.adapter_sha256)
+    insert.bind_blob(25, *answer.adapter_sha256);
+  else
+    insert.bind_null(25);
 }
 
 }  // namespace
@@ -173,7 +180,7 @@ Result<> AnswerTable::insert(const std::vector<Answer>& answers) {
   return database_.transaction([&]() -> Result<> {
     auto statement = LOAM_TRY(database_.prepare(
         "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+        "?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
     for (const Answer& answer : answers) {
       bind(statement, answer);
       LOAM_TRY(statement.run());

@@ -24,6 +24,7 @@ struct Answer {
   std::int64_t made_ms = 0;
   std::string model_name;
   crypto::Digest model_sha256{};
+  std::optional<crypto::Digest> adapter_sha256 = {};
   std::string engine_build, cpu_class;
   std::string prompt_json;      // messages or text, as asked
   std::string template_system;  // the system message that the chat template added; empty: none
