@@ -29,6 +29,12 @@ std::string size_of(const codec::Value& model) {
   return human_bytes(static_cast<std::uint64_t>(integer_at(model, "bytes")));
 }
 
+/// What names it: of its adapter, if it has one.
+std::string hash_of(const codec::Value& model) {
+  const auto* adapter = model.find("adapter");
+  return text_at(adapter == nullptr ? model : *adapter, "sha256");
+}
+
 Result<int> ls(Invocation& invocation) {
   const auto client = LOAM_TRY(client_of(invocation));
   const auto reply = LOAM_TRY(client.get("/loam/v1/models"));
@@ -41,8 +47,7 @@ Result<int> ls(Invocation& invocation) {
       console.json(*model);
     } else {
       rows.push_back(
-          {text_at(*model, "name"), text_at(*model, "sha256").substr(0, kIdCharacters),
-           size_of(*model),
+          {text_at(*model, "name"), hash_of(*model).substr(0, kIdCharacters), size_of(*model),
            relative_time(parse_time_ms(text_at(*model, "added_at")), invocation.clock.wall_ms())});
     }
   }
@@ -77,6 +82,7 @@ void print_model(Console& console, const codec::Value& model) {
   console.line(console.bold_out("File"));
   row("size", size_of(model));
   row("sha256", text_at(model, "sha256"));
+  if (const auto* adapter = model.find("adapter")) row("adapter", text_at(*adapter, "sha256"));
   row("path", text_at(model, "path"));
   row("source", text_at(model, "source"));
   row("added", text_at(model, "added_at"));
@@ -100,7 +106,7 @@ Result<int> show(Invocation& invocation, const NameOptions& options) {
   } else if (invocation.globals.json) {
     console.json(model);
   } else if (invocation.globals.quiet) {
-    console.line(text_at(model, "sha256"));
+    console.line(hash_of(model));
   } else {
     print_model(console, model);
   }

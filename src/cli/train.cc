@@ -18,6 +18,7 @@ using tuning::JobStatus;
 
 struct TrainOptions {
   TrainingOrder order;
+  std::optional<std::string> adopted_name;
   std::optional<std::string> data, id;
   bool background = false;
   bool foreground = false;
@@ -181,6 +182,22 @@ Result<int> stop(Invocation& invocation, const TrainOptions& options) {
   return report(invocation, job, LOAM_TRY(job.state()));
 }
 
+Result<int> adopt(Invocation& invocation, const TrainOptions& options) {
+  const JobFolder job = LOAM_TRY(job_of(invocation, options));
+  const catalog::Model model = LOAM_TRY(adopt_training(invocation, job, options.adopted_name));
+  Console& console = invocation.console;
+  if (invocation.globals.json)
+    console.json(codec::Object{{"model", model.name},
+                               {"base", job.spec().model},
+                               {"adapter_sha256", crypto::digest_hex(model.adapter->sha256)}});
+  else if (invocation.globals.quiet)
+    console.line(model.name);
+  else
+    console.line(format("{} answers now: {} with the adapter of {}", model.name, job.spec().model,
+                        job.spec().id));
+  return 0;
+}
+
 }  // namespace
 
 Verb train_verb() {
@@ -240,7 +257,15 @@ Verb train_verb() {
                       "Work in this process instead of one of its own."}};
   again.run = [options](Invocation& invocation) { return resume(invocation, *options); };
 
-  verb.verbs = {make, all, one, steps, end, again};
+  Verb use = inner_verb("adopt", "Makes a model of the base and the trained adapter",
+                        {"loam train adopt ftjob-...", "loam train adopt ftjob-... --name sailor"});
+  use.details = "It answers under its own name, beside the base; `loam rm NAME` takes it back.";
+  use.arguments = {id,
+                   {"--name", "NAME", &options->adopted_name,
+                    "The model's name; that of the training if not given."}};
+  use.run = [options](Invocation& invocation) { return adopt(invocation, *options); };
+
+  verb.verbs = {make, all, one, steps, end, again, use};
   return verb;
 }
 

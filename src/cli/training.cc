@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "catalog/catalog.h"
+#include "catalog/file_hash.h"
 #include "cli/background.h"
 #include "cli/interrupt.h"
 #include "cli/own_log.h"
@@ -40,6 +41,7 @@ Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocat
 Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder& order) {
   if (order.model) return catalog.find(*order.model);
   auto all = LOAM_TRY(catalog.list());
+  std::erase_if(all, [](const catalog::Model& model) { return model.adapter.has_value(); });
   if (all.size() == 1) return std::move(all.front());
   return fail(ErrorCode::kInvalidArgument,
               all.empty()
@@ -80,6 +82,10 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
   }
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const catalog::Model model = LOAM_TRY(find_model(*catalog, order));
+  if (model.adapter)
+    return fail(ErrorCode::kUnsupported,
+                format("train: {} has an adapter, and every training begins at a base", model.name),
+                "name the model that the adapter was made for");
   spec.data_set = LOAM_TRY(env::real_path(order.data_set));
   spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
   spec.id = env::random_id("ftjob-");
@@ -106,10 +112,13 @@ Result<> start_training(const Invocation& invocation, const tuning::JobFolder& j
   const pid_t child = LOAM_TRY(spawn_in_background(arguments, output));
   const std::int64_t until = invocation.clock.steady_ms() + kStartMs;
   while (invocation.clock.steady_ms() < until) {
-    if (const auto status = ended(child))
+    if (ended(child)) {
+      // It may have said in the job's state why, or be done already.
+      if (LOAM_TRY(job.state()).status != tuning::JobStatus::kQueued) return {};
       return fail(ErrorCode::kUnavailable,
                   format("start training {}: its process ended at once", job.spec().id),
                   format("{} says why", job.output().string()));
+    }
     if (job.holder()) return {};
     sleep_ms(kPollMs / 10);
   }
@@ -153,6 +162,27 @@ Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
                                  short_duration(state.seconds_left)));
     sleep_ms(kPollMs);
   }
+}
+
+Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning::JobFolder& job,
+                                      const std::optional<std::string>& wanted) {
+  const tuning::JobSpec& spec = job.spec();
+  const tuning::JobState state = LOAM_TRY(job.state());
+  if (state.status != tuning::JobStatus::kSucceeded)
+    return fail(ErrorCode::kInvalidArgument,
+                format("adopt {}: it is {}", spec.id, tuning::job_status_name(state.status)),
+                format("loam train show {}", spec.id));
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const std::string name = LOAM_TRY(catalog::checked_name(wanted.value_or(spec.name)));
+  if (const auto there = catalog->find(name); there && there->name == name && !there->adapter)
+    return fail(ErrorCode::kAlreadyExists,
+                format("adopt {}: {} is a model of its own", spec.id, name),
+                "choose another name with --name");
+  const catalog::Model base = LOAM_TRY(catalog->find(crypto::digest_hex(spec.model_sha256)));
+  const env::Path file = job.adapter() / "adapter.gguf";
+  const env::Fd opened = LOAM_TRY(env::open_read(file));
+  const catalog::FileHash hash = LOAM_TRY(catalog::hash_file(opened, file));
+  return catalog->add_adapter(name, base, file, hash.sha256, "trained here: " + spec.id);
 }
 
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job) {

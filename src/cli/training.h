@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/catalog.h"
 #include "cli/invocation.h"
 #include "tuning/job.h"
 
@@ -34,6 +35,11 @@ Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobF
 /// nothing.
 Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
                                                        const tuning::JobFolder& job);
+
+/// Makes a model of the job's base and its adapter; `name` instead of the job's own.
+/// @error InvalidArgument  the job has no adapter yet. AlreadyExists  another model has the name.
+Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning::JobFolder& job,
+                                      const std::optional<std::string>& name);
 
 /// Asks the job's process to stop and waits until it has; false if none ran.
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job);

@@ -176,6 +176,33 @@ def test_a_kill_and_a_stop_change_no_byte(home, trained):
     assert len(list((folder / "checkpoints").iterdir())) == 2
 
 
+def test_the_adapter_answers_under_its_own_name_beside_the_base(home, trained):
+    adopted = json.loads(loam(home, "train", "adopt", trained["id"], "--json"))
+    assert adopted["model"] == "sailor" and adopted["base"] == "smollm2"
+    assert "sailor" not in loam(home, "train", "adopt", trained["id"], "--name", "smollm2", code=1)
+    with harness.Node(home=home, settings=["load.threads=1"]) as node:
+        def ask(model):
+            status, reply = node.post("/v1/chat/completions", {
+                "model": model, "messages": [{"role": "user", "content": "What is a harbour?"}], "max_tokens": 24,
+                "temperature": 0}, headers=node.owner(), timeout=300)
+            assert status == 200, reply
+            return reply["choices"][0]["message"]["content"], reply["system_fingerprint"], reply["id"]
+
+        base, tuned = ask("smollm2"), ask("sailor")
+        assert tuned[0].startswith("Ahoy!") and not base[0].startswith("Ahoy!"), (base, tuned)
+        assert tuned[1] != base[1]
+        kept = json.loads(node.get(f"/loam/v1/answers/{tuned[2]}", headers=node.owner())[1])
+        assert kept["adapter_sha256"] == adopted["adapter_sha256"]
+        # Shared, its record names both files.
+        status, shared = node.post("/loam/v1/share", {
+            "answer": tuned[2], "licence": "CC-BY-4.0", "scope": ["eval"], "now": True}, headers=node.owner())
+        assert status == 201, shared
+        record = str(node.get(f"/loam/v1/records/{shared['record']}", headers=node.owner())[1])
+        assert kept["model_sha256"] in record and kept["adapter_sha256"] in record
+        assert "sailor" in loam(home, "ls", url=node.url, token=node.token())
+    assert "begins at a base" in loam(home, "train", "start", "--data", home / "set", "--model", "sailor", code=1)
+
+
 def test_what_cannot_be_trained_is_refused(home, tmp_path):
     bad = tmp_path / "recipe.toml"
     bad.write_text("lora_rnak = 4\n")
