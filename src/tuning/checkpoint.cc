@@ -102,9 +102,11 @@ Result<> Checkpoints::save(const Checkpoint& checkpoint) const {
   const std::string name = format("{}{:012}{}", kNameBegin, checkpoint.step, kNameEnd);
   LOAM_TRY(env::write_file_atomic(
       folder_ / name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600));
-  const auto there = LOAM_TRY(names());
-  for (std::size_t i = 0; i + kKept < there.size(); ++i)
-    LOAM_TRY(env::remove_file(folder_ / there[i]));
+  auto kept = LOAM_TRY(names());
+  kept.erase(kept.begin(), kept.end() - static_cast<std::ptrdiff_t>(std::min(kept.size(), kKept)));
+  // Older ones, and what a process that was killed had begun to write.
+  for (const std::string& other : LOAM_TRY(env::names_in(folder_)))
+    if (std::ranges::find(kept, other) == kept.end()) LOAM_TRY(env::remove_file(folder_ / other));
   return {};
 }
 
