@@ -204,7 +204,9 @@ class SharingImpl final : public Sharing {
     draft.kind = ledger::Kind::kVote;
     draft.refs = {id};
     draft.payload = ledger::encode_vote(vote);
-    return log_.post(std::move(draft));
+    auto record = log_.post(std::move(draft));
+    serve_at_once();
+    return record;
   }
 
   Result<ShareRequest> edit_of(const ledger::RecordId& id, std::string_view answer) override {
@@ -246,6 +248,7 @@ class SharingImpl final : public Sharing {
     out.answer = LOAM_TRY(table_.set_retracted(id));
     for (const ledger::RecordId& record : out.records)
       LOAM_TRY(table_.remove_queued(record, record == id ? out.answer : ""));
+    serve_at_once();
     return out;
   }
 
@@ -301,12 +304,17 @@ class SharingImpl final : public Sharing {
     ledger::Draft draft = draft_of(out, queued->body, queued->models);
     draft.token = id;
     const ledger::Record record = LOAM_TRY(log_.post(std::move(draft)));
+    serve_at_once();
     out.state = ShareState::kPublished;
     out.record = record.id;
     out.publishes_ms = clock_.wall_ms();
     LOAM_TRY(table_.set_published(id, record.id, out.publishes_ms));
     return out;
   }
+
+  /// Who reads the log's files next, as `loam data build` does, is to find what was posted, and not
+  /// what was retracted. It is committed either way: the log says what keeps it from being served.
+  void serve_at_once() { static_cast<void>(log_.flush()); }
 
   /// Under mutex_. As publish(); what fails says that it stays queued, and is tried again soon.
   Result<Submission> publish_now(const std::string& id) {

@@ -238,6 +238,15 @@ TEST_F(SharingTest, ARatingAndAnEditReferToTheAnswerAndSayWhoWroteIt) {
   EXPECT_EQ(sharing_->rate({}, ledger::Vote::kUp).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(SharingTest, WhatIsSaidToBeDoneIsServed) {
+  const auto shared = sharing_->share(request(), When::kNow);
+  EXPECT_EQ(log_->published(), 1U);
+  ASSERT_TRUE(sharing_->rate(*shared->record, ledger::Vote::kUp));
+  EXPECT_EQ(log_->published(), 2U);
+  ASSERT_TRUE(sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor));
+  EXPECT_EQ(log_->published(), *log_->size());
+}
+
 TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
   const auto shared = sharing_->share(request("a planted-needle-three question"), When::kNow);
   const auto edit = edit_now(*shared->record, "An answer with planted-needle-four.");
