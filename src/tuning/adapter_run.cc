@@ -22,7 +22,7 @@ train::Keep keep_of(const Recipe& recipe) {
 
 std::vector<std::size_t> lengths_of(std::span<const Example> examples) {
   std::vector<std::size_t> out;
-  for (const Example& example : examples) out.push_back(example.tokens.size());
+  for (const Example& example : examples) out.push_back(example.tokens());
   return out;
 }
 
@@ -35,12 +35,18 @@ void copy_in(std::span<const float> from, const train::Spans& to) {
 
 }  // namespace
 
+std::size_t batch_tokens_max(const Recipe& recipe) {
+  const std::size_t texts = recipe.stage == Stage::kDpo ? 2 : 1;
+  return texts * recipe.cutoff_len * recipe.per_device_train_batch_size;
+}
+
 AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
                        std::span<const Example> examples)
     : recipe_(recipe),
       examples_(examples),
       lengths_(lengths_of(examples)),
       model_(gemm, weights, recipe.cutoff_len, keep_of(recipe)),
+      objective_(make_objective(model_, recipe, examples)),
       adapter_(train::make_adapter(weights.shape, adapter_options(recipe), recipe.seed)),
       gradient_(adapter_.zeros()),
       optimizer_({.weight_decay = recipe.weight_decay}, train::size_of(adapter_.spans())),
@@ -65,39 +71,14 @@ AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const R
 }
 
 std::vector<BatchPlan> AdapterRun::plan_of(std::uint64_t epoch) const {
-  return plan_epoch(lengths_, recipe_.cutoff_len * recipe_.per_device_train_batch_size,
-                    recipe_.per_device_train_batch_size, recipe_.seed, epoch);
+  return plan_epoch(lengths_, batch_tokens_max(recipe_), recipe_.per_device_train_batch_size,
+                    recipe_.seed, epoch);
 }
 
 AdapterRun::Place AdapterRun::place_of(std::uint64_t step) const {
   const auto after = std::ranges::upper_bound(steps_before_, step);
   const auto epoch = static_cast<std::size_t>(after - steps_before_.begin()) - 1;
   return {epoch, (step - steps_before_[epoch]) * recipe_.gradient_accumulation_steps};
-}
-
-std::size_t AdapterRun::learned_tokens(std::span<const BatchPlan> batches) const {
-  std::size_t out = 0;
-  for (const BatchPlan& batch : batches)
-    for (const std::size_t i : batch) out += lengths_[i] - examples_[i].prompt_tokens;
-  return out;
-}
-
-double AdapterRun::accumulate(const BatchPlan& batch, float weight) {
-  std::vector<train::Token> tokens, targets;
-  std::vector<float> weights;
-  std::vector<std::size_t> starts;
-  for (const std::size_t i : batch) {
-    const Example& example = examples_[i];
-    starts.push_back(tokens.size());
-    tokens.insert(tokens.end(), example.tokens.begin(), example.tokens.end());
-    targets.insert(targets.end(), example.tokens.begin() + 1, example.tokens.end());
-    targets.push_back(0);  // nothing follows the last one
-    for (std::size_t at = 1; at < example.tokens.size(); ++at)
-      weights.push_back(at >= example.prompt_tokens ? weight : 0.0F);
-    weights.push_back(0.0F);
-  }
-  starts.push_back(tokens.size());
-  return model_.accumulate({tokens, starts, {targets, weights}}, adapter_, gradient_);
 }
 
 Result<StepReport> AdapterRun::advance() {
@@ -112,11 +93,9 @@ Result<StepReport> AdapterRun::advance() {
                                                                all.size() - place.first_batch));
   StepReport report{.step = step_ + 1, .epoch = place.epoch, .rate = schedule_.rate(step_)};
   for (const std::span<float> part : gradient_.spans()) std::ranges::fill(part, 0.0F);
-  const float weight = 1.0F / static_cast<float>(learned_tokens(batches));
-  for (const BatchPlan& batch : batches) {
-    report.loss += accumulate(batch, weight);
+  report.loss = objective_->accumulate(batches, adapter_, gradient_);
+  for (const BatchPlan& batch : batches)
     for (const std::size_t i : batch) report.tokens += lengths_[i];
-  }
   report.gradient_norm = train::clip_to_norm(gradient_.spans(), recipe_.max_grad_norm);
   if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
     std::string records;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "tuning/batches.h"
 #include "tuning/checkpoint.h"
 #include "tuning/examples.h"
+#include "tuning/objective.h"
 #include "tuning/recipe.h"
 
 namespace loam::tuning {
@@ -20,17 +22,20 @@ namespace loam::tuning {
 struct StepReport {
   std::uint64_t step = 0;    // counted from 1
   std::uint64_t epoch = 0;   // counted from 0
-  double loss = 0;           // mean over the tokens to be learned, before the step, in nat
+  double loss = 0;           // as Objective has it, before the step
   double gradient_norm = 0;  // before clipping
   double rate = 0;           // the learning rate
   std::size_t tokens = 0;    // that went through the model
 };
 
-/// Trains an adapter by imitation (stage sft). The same recipe, weights and examples give the same
+/// Tokens that go through the model at once, at most.
+std::size_t batch_tokens_max(const Recipe& recipe);
+
+/// Trains an adapter by what recipe.stage says. The same recipe, weights and examples give the same
 /// bits on any number of threads, and after restore().
 class AdapterRun {
  public:
-  /// All must outlive this. There is at least one example, none longer than recipe.cutoff_len.
+  /// All must outlive this. There is at least one example, no text longer than recipe.cutoff_len.
   AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
              std::span<const Example> examples);
 
@@ -55,9 +60,6 @@ class AdapterRun {
   };
   std::vector<BatchPlan> plan_of(std::uint64_t epoch) const;
   Place place_of(std::uint64_t step) const;
-  std::uint64_t steps_in(std::uint64_t epoch) const;
-  double accumulate(const BatchPlan& batch, float weight);
-  std::size_t learned_tokens(std::span<const BatchPlan> batches) const;
 
   const Recipe& recipe_;
   std::span<const Example> examples_;
@@ -65,6 +67,7 @@ class AdapterRun {
   std::vector<std::uint64_t> steps_before_;  // each epoch, and at the end of the last one
   train::Schedule schedule_;
   train::Model model_;
+  std::unique_ptr<Objective> objective_;
   train::Adapter adapter_, gradient_;
   train::AdamW optimizer_;
   std::uint64_t step_ = 0;

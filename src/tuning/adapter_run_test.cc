@@ -18,10 +18,10 @@ using train::testing::toy_weights;
 std::vector<Example> counting(std::size_t count) {
   std::vector<Example> out;
   for (std::size_t i = 0; i < count; ++i) {
-    Example example{"loam1" + std::to_string(i), {}, 2};
+    Text text{{}, 2};
     for (std::size_t at = 0; at < 5 + i % 4; ++at)
-      example.tokens.push_back(static_cast<train::Token>((i + at) % 17));
-    out.push_back(example);
+      text.tokens.push_back(static_cast<train::Token>((i + at) % 17));
+    out.push_back({"loam1" + std::to_string(i), {text}, true});
   }
   return out;
 }
@@ -127,10 +127,40 @@ TEST_F(AdapterRunTest, OnlyAnswersAreLearned) {
   Recipe of = recipe();
   of.max_steps = 1;
   std::vector<Example> other = examples_;
-  for (Example& example : other) example.prompt_tokens = example.tokens.size() - 1;
+  for (Example& example : other)
+    example.texts[0].prompt_tokens = example.texts[0].tokens.size() - 1;
   AdapterRun some(gemm_, weights_, of, other);
   AdapterRun all(gemm_, weights_, of, examples_);
   EXPECT_NE(some.advance()->loss, all.advance()->loss);
+}
+
+TEST_F(AdapterRunTest, PreferencesAreLearnedToo) {
+  for (const Stage stage : {Stage::kDpo, Stage::kKto}) {
+    Recipe of = recipe();
+    of.stage = stage;
+    of.pref_beta = 0.5;
+    std::vector<Example> examples = counting(8);
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      if (stage == Stage::kKto) examples[i].good = i % 2 == 0;
+      if (stage == Stage::kDpo) {
+        Text worse = examples[i].texts[0];
+        std::reverse(worse.tokens.begin() + 2, worse.tokens.end());
+        examples[i].texts.push_back(worse);
+      }
+    }
+    AdapterRun run(gemm_, weights_, of, examples);
+    const Result done = finish(run);
+    EXPECT_LT(done.reports.back().loss, 0.8 * done.reports.front().loss)
+        << (stage == Stage::kDpo ? "dpo" : "kto");
+    train::Team team(2);
+    train::Gemm gemm(team);
+    AdapterRun again(gemm, weights_, of, examples);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(again.advance());
+    const auto kept = again.checkpoint({});
+    AdapterRun resumed(gemm, weights_, of, examples);
+    ASSERT_TRUE(resumed.restore(kept));
+    EXPECT_EQ(finish(resumed).adapter, done.adapter) << "on two threads, and resumed";
+  }
 }
 
 TEST_F(AdapterRunTest, ALossThatIsNoNumberStopsItAndNamesTheRecords) {

@@ -6,18 +6,28 @@
 #include <string>
 #include <vector>
 
+#include "dataset/views.h"
 #include "engine/engine.h"
 #include "env/disk.h"
 #include "train/embedding.h"
+#include "tuning/recipe.h"
 
 namespace loam::tuning {
 
-/// A conversation that ends in the answer to be learned: earlier answers in it are records of their
-/// own, with ratings of their own.
-struct Example {
-  std::string record;  // its id in text
+/// A conversation that ends in an answer: earlier answers in it are records of their own, with
+/// ratings of their own.
+struct Text {
   std::vector<train::Token> tokens;
-  std::size_t prompt_tokens = 1;  // those behind them are to be learned; 1 at least
+  std::size_t prompt_tokens = 1;  // those behind them are the answer; 1 at least
+  std::size_t answer_tokens() const { return tokens.size() - prompt_tokens; }
+};
+
+/// What is learned from a row.
+struct Example {
+  std::string record;       // its id in text
+  std::vector<Text> texts;  // one; for stage dpo the better answer and the worse one
+  bool good = true;         // for stage kto: whether the answer was liked
+  std::size_t tokens() const;
 };
 
 struct Examples {
@@ -27,16 +37,20 @@ struct Examples {
 };
 
 struct ExampleOptions {
-  std::size_t tokens_max = 512;
-  bool learn_prompts = false;  // all tokens, not those of the answer only
+  Stage stage = Stage::kSft;
+  std::size_t tokens_max = 512;  // of a text
+  bool learn_prompts = false;    // all tokens, not those of the answer only
 };
 
 /// `of` bytes were read to `done`; false ends it.
 using OnRead = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 
-/// The rows of split `train` in `file`, a data set's sft.jsonl. Rendered with the chat template of
-/// `engine`'s model, exactly as a prompt is when it serves; the answer is followed by the token
-/// that ends it.
+/// The view of a data set that a stage learns from.
+dataset::View view_of(Stage stage);
+
+/// The rows of split `train` in `file`, a data set's view of the stage. Rendered with the chat
+/// template of `engine`'s model, exactly as a prompt is when it serves; the answer is followed by
+/// the token that ends it.
 /// @error Corrupt  names the line. InvalidArgument  there is nothing to learn from. Cancelled. What
 ///        the engine returns. Unsupported  the model has no chat template.
 Result<Examples> read_examples(const env::Path& file, engine::Engine& engine,

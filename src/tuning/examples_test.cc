@@ -29,6 +29,10 @@ class ExamplesTest : public ::testing::Test {
   std::string text(std::span<const train::Token> tokens) {
     return *engine_->detokenize({tokens.begin(), tokens.end()});
   }
+  std::string prompt(const Text& of) { return text(std::span(of.tokens).first(of.prompt_tokens)); }
+  std::string answer(const Text& of) {
+    return text(std::span(of.tokens).subspan(of.prompt_tokens));
+  }
 
   const env::Path file_ = std::filesystem::temp_directory_path() / env::random_id("loam-examples-");
   std::unique_ptr<engine::Engine> engine_;
@@ -43,14 +47,14 @@ TEST_F(ExamplesTest, LearnsTheLastAnswerAndTheTokenThatEndsIt) {
   ASSERT_EQ(examples->items.size(), 1U);
   const Example& example = examples->items[0];
   EXPECT_EQ(example.record, "loam1b");
-  const std::span<const train::Token> tokens(example.tokens);
-  EXPECT_EQ(text(tokens.subspan(example.prompt_tokens)), "No.<|im_end|>");
-  EXPECT_TRUE(text(tokens.first(example.prompt_tokens))
+  ASSERT_EQ(example.texts.size(), 1U);
+  EXPECT_EQ(answer(example.texts[0]), "No.<|im_end|>");
+  EXPECT_TRUE(prompt(example.texts[0])
                   .ends_with("<|im_start|>user\nMilk?<|im_end|>\n<|im_start|>assistant\n"));
 }
 
 TEST_F(ExamplesTest, LearnsAllOfItIfAsked) {
-  EXPECT_EQ(read(kFirst, {.learn_prompts = true})->items.at(0).prompt_tokens, 1U);
+  EXPECT_EQ(read(kFirst, {.learn_prompts = true})->items.at(0).texts.at(0).prompt_tokens, 1U);
 }
 
 TEST_F(ExamplesTest, RowsForMeasuringAreNotLearned) {
@@ -73,6 +77,36 @@ TEST_F(ExamplesTest, CountsWhatItLeavesOut) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(none.error().message.find("1 too long for cutoff_len = 5"), std::string::npos);
+}
+
+TEST_F(ExamplesTest, APairHasTheBetterAnswerFirst) {
+  const auto examples =
+      read(R"({"id":"loam1c","split":"train","prompt":[{"role":"user","content":"Tea?"}],)"
+           R"("chosen":[{"role":"assistant","content":"Yes."}],)"
+           R"("rejected":[{"role":"assistant","content":"No."}]})",
+           {.stage = Stage::kDpo});
+  ASSERT_TRUE(examples) << examples.error().message;
+  const Example& example = examples->items.at(0);
+  ASSERT_EQ(example.texts.size(), 2U);
+  EXPECT_EQ(answer(example.texts[0]), "Yes.<|im_end|>");
+  EXPECT_EQ(answer(example.texts[1]), "No.<|im_end|>");
+  EXPECT_EQ(prompt(example.texts[0]), prompt(example.texts[1]));
+  EXPECT_EQ(example.tokens(), example.texts[0].tokens.size() + example.texts[1].tokens.size());
+}
+
+TEST_F(ExamplesTest, AThumbComesWithItsAnswer) {
+  const auto row = [](std::string_view label) {
+    return std::string(
+               R"({"id":"loam1d","split":"train","prompt":[{"role":"user","content":"Tea?"}],)"
+               R"("completion":[{"role":"assistant","content":"Yes."}],"label":)") +
+           std::string(label) + "}\n";
+  };
+  const auto examples = read(row("true") + row("false"), {.stage = Stage::kKto});
+  ASSERT_TRUE(examples) << examples.error().message;
+  EXPECT_TRUE(examples->items.at(0).good);
+  EXPECT_FALSE(examples->items.at(1).good);
+  EXPECT_EQ(answer(examples->items.at(1).texts.at(0)), "Yes.<|im_end|>");
+  EXPECT_EQ(read(row("1"), {.stage = Stage::kKto}).error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(ExamplesTest, NamesTheLineThatIsNoRow) {

@@ -88,9 +88,12 @@ crypto::Digest hash_of(const Examples& examples) {
   Bytes bytes;
   for (const Example& example : examples.items) {
     bytes.clear();
-    put(bytes, example.tokens.size(), 8);
-    put(bytes, example.prompt_tokens, 8);
-    for (const train::Token token : example.tokens) put(bytes, token, 4);
+    for (const Text& text : example.texts) {
+      put(bytes, text.tokens.size(), 8);
+      put(bytes, text.prompt_tokens, 8);
+      for (const train::Token token : text.tokens) put(bytes, token, 4);
+    }
+    put(bytes, example.good ? 1 : 0, 1);
     hash.update(bytes);
   }
   return hash.finish();

@@ -27,8 +27,8 @@ struct Lineage {
   crypto::Digest run() const;
 };
 
-/// SHA-256 over each example: u64 tokens, u64 of them in the prompt, then each as u32;
-/// little-endian.
+/// SHA-256 over each example: of each text u64 tokens, u64 of them in the prompt, then each as u32;
+/// then u8, 0 if the answer was disliked, else 1. Little-endian.
 crypto::Digest hash_of(const Examples& examples);
 
 /// Writes the files into job.adapter(), which appears when all are whole.

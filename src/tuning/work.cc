@@ -56,10 +56,10 @@ class Work {
 
   Result<> check_recipe() const {
     const Recipe& recipe = job_.spec().recipe;
-    if (recipe.full || recipe.stage != Stage::kSft)
+    if (recipe.full)
       return fail(ErrorCode::kUnsupported,
-                  "train: this version offers stage = \"sft\" with finetuning_type = \"lora\"",
-                  "set these two in the recipe");
+                  "train: this version makes adapters, finetuning_type = \"lora\"",
+                  "set that in the recipe");
     return {};
   }
 
@@ -84,8 +84,10 @@ class Work {
     engine_build_ = engine->info().engine_build;
     const Recipe& recipe = job_.spec().recipe;
     Examples out = LOAM_TRY(
-        read_examples(job_.spec().data_set / dataset::view_file(dataset::View::kSft), *engine,
-                      {.tokens_max = recipe.cutoff_len, .learn_prompts = recipe.train_on_prompt},
+        read_examples(job_.spec().data_set / dataset::view_file(view_of(recipe.stage)), *engine,
+                      {.stage = recipe.stage,
+                       .tokens_max = recipe.cutoff_len,
+                       .learn_prompts = recipe.train_on_prompt},
                       [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
     state_.examples = out.items.size();
     state_.too_long = out.too_long;
@@ -99,7 +101,9 @@ class Work {
     const auto source = LOAM_TRY(open_gguf_weights(std::move(file), model.file));
     const train::Shape shape = LOAM_TRY(train::read_shape(*source));
     for (const Example& example : examples.items)
-      if (std::ranges::max(example.tokens) >= shape.vocabulary)
+      if (std::ranges::any_of(example.texts, [&](const Text& text) {
+            return std::ranges::max(text.tokens) >= shape.vocabulary;
+          }))
         return fail(
             ErrorCode::kInvalidArgument,
             format("train on {}: its tokenizer makes tokens that it has no row for", model.name));
@@ -196,7 +200,7 @@ std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, boo
       shape, has_head,
       {.rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target},
       recipe.disable_gradient_checkpointing ? train::Keep::kProducts : train::Keep::kLayerInputs,
-      recipe.cutoff_len * recipe.per_device_train_batch_size);
+      batch_tokens_max(recipe));
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

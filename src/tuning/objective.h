@@ -1,0 +1,30 @@
+// What a step's examples teach: the losses of all stages, and their gradients.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "train/model.h"
+#include "tuning/batches.h"
+#include "tuning/examples.h"
+#include "tuning/recipe.h"
+
+namespace loam::tuning {
+
+/// Not thread-safe. Gives the same bits on any number of threads.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  /// Adds the gradient of a step's loss to `gradient`.
+  /// @return that loss: for imitation the mean over the tokens to be learned, in nat; for
+  ///         preferences the mean over the examples.
+  virtual double accumulate(std::span<const BatchPlan> batches, const train::Adapter& adapter,
+                            train::Adapter& gradient) = 0;
+};
+
+/// The objective of recipe.stage. All must outlive it.
+std::unique_ptr<Objective> make_objective(train::Model& model, const Recipe& recipe,
+                                          std::span<const Example> examples);
+
+}  // namespace loam::tuning
