@@ -45,11 +45,13 @@ class EndedStatements {
   void put(std::string sql, StatementHandle statement) {
     sqlite3_reset(statement.get());
     sqlite3_clear_bindings(statement.get());
-    if (ended_.size() < kMax) ended_.emplace(std::move(sql), std::move(statement));
+    if (ended_.size() == kMax)
+      ended_.erase(ended_.begin());  // any: SQL that is made has many texts
+    ended_.emplace(std::move(sql), std::move(statement));
   }
 
  private:
-  static constexpr std::size_t kMax = 64;  // more than any user of a database has; chosen
+  static constexpr std::size_t kMax = 64;  // chosen
   std::unordered_map<std::string, StatementHandle> ended_;
 };
 
