@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 
 #include "base/format.h"
 #include "codec/json_items.h"
@@ -61,7 +61,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   struct Open {
     Value::Data value;
     std::string key;
-    std::unordered_set<std::string> names;
+    std::set<std::string> names;  // no hash, whose collisions a stranger could choose
   };
 
   bool refuse(ErrorCode code, const std::string& why) {
