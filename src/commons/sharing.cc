@@ -304,7 +304,6 @@ class SharingImpl final : public Sharing {
     ledger::Draft draft = draft_of(out, queued->body, queued->models);
     draft.token = id;
     const ledger::Record record = LOAM_TRY(log_.post(std::move(draft)));
-    serve_at_once();
     out.state = ShareState::kPublished;
     out.record = record.id;
     out.publishes_ms = clock_.wall_ms();
@@ -319,6 +318,7 @@ class SharingImpl final : public Sharing {
   /// Under mutex_. As publish(); what fails says that it stays queued, and is tried again soon.
   Result<Submission> publish_now(const std::string& id) {
     auto done = publish(id);
+    if (done) serve_at_once();
     if (done || !LOAM_TRY(table_.queued(id))) return done;
     LOAM_TRY(table_.set_due(id, clock_.wall_ms() + kRetryMs));
     changed_.notify_all();
