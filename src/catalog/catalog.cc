@@ -35,12 +35,18 @@ Error not_found(std::string_view name, const std::vector<Model>& models) {
                            : std::string("loam ls shows the models that are here")};
 }
 
+std::string way_back(const Model& model) {
+  if (model.adapter)
+    return format("loam rm {}, then make or adopt it again ({})", model.name, model.source);
+  return format("loam rm {}, then loam pull it again (from {})", model.name, model.source);
+}
+
 /// @error Corrupt  names the file and the way out.
 Error changed(const Model& model, const env::Path& file) {
   return {ErrorCode::kCorrupt,
           format("model {}: the file {} is not what it was when it was added (SHA-256 differs)",
                  model.name, file.string()),
-          format("loam rm {0}, then loam pull it again (from {1})", model.name, model.source)};
+          way_back(model)};
 }
 
 class CatalogImpl final : public Catalog {
@@ -164,7 +170,7 @@ class CatalogImpl final : public Catalog {
     auto file = env::open_read(expected.file);
     if (!file)
       return fail(file.error().code, format("model {}: {}", model.name, file.error().message),
-                  format("put the file back, or loam rm {} and pull it again", model.name));
+                  "put the file back, or: " + way_back(model));
     const env::FileStamp now = LOAM_TRY(env::stamp(*file));
     const auto seen =
         LOAM_TRY(table_.with([&](ModelTable& table) { return table.stamp_of(expected.file); }));
@@ -216,11 +222,11 @@ std::vector<crypto::Digest> Model::content() const {
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const env::Path& database, const env::Path& models,
-                                               env::Clock& clock) {
+                                               env::Clock& clock, Opener opener) {
   LOAM_TRY(env::make_folder(database.parent_path()));
   LOAM_TRY(env::make_folder(models));
   const env::Path folder = LOAM_TRY(absolute_path(models));
-  remove_leftovers(folder);
+  if (opener == Opener::kOwner) remove_leftovers(folder);
   store::Database opened = LOAM_TRY(store::Database::open(database, migrations()));
   return std::make_unique<CatalogImpl>(ModelTable(std::move(opened), folder), folder, clock);
 }

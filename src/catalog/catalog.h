@@ -60,12 +60,19 @@ enum class Placing {
   kStay,  // linked: it stays where it is and is never deleted by us
 };
 
+/// Which process opens a catalogue.
+enum class Opener {
+  kOwner,  // the one that has the home's lock
+  kGuest,  // one beside it
+};
+
 /// Thread-safe. Durable: what a call acknowledged is there after a crash.
 class Catalog {
  public:
-  /// `models` is the folder of files, `database` the catalogue's own file; both are made.
+  /// `models` is the folder of files, `database` the catalogue's own file; both are made. What a
+  /// copy that was cut short left there is removed by the process that has the home's lock only.
   static Result<std::unique_ptr<Catalog>> open(const env::Path& database, const env::Path& models,
-                                               env::Clock& clock);
+                                               env::Clock& clock, Opener opener = Opener::kOwner);
   virtual ~Catalog() = default;
 
   virtual Result<std::vector<Model>> list() = 0;  // by name

@@ -119,7 +119,8 @@ void add_model(Surroundings& seen, std::string name, std::string path, std::uint
 void look_at_models(Surroundings& seen, const Invocation& invocation, const env::Folders& folders) {
   const env::Path database = folders.data / "catalog.db";
   if (!env::stamp(database)) return;
-  const auto catalog = catalog::Catalog::open(database, folders.data / "models", invocation.clock);
+  const auto catalog = catalog::Catalog::open(database, folders.data / "models", invocation.clock,
+                                              catalog::Opener::kGuest);
   if (!catalog) {
     seen.catalog_error = catalog.error();
     return;

@@ -34,7 +34,8 @@ std::uint64_t estimated_bytes(const catalog::Model& model, const engine::LoadOpt
 
 std::uint64_t estimated_bytes(const catalog::Model& model, std::uint64_t cells) {
   const std::uint64_t cache = saturated_product(cells, model.facts.kv_bytes_per_token);
-  return saturated_sum(saturated_sum(model.bytes, cache), kWorkBytes);
+  const std::uint64_t adapter = model.adapter ? model.adapter->bytes : 0;
+  return saturated_sum(saturated_sum(model.bytes, cache), saturated_sum(kWorkBytes, adapter));
 }
 
 Result<MemoryPlan> plan_memory(const catalog::Model& model, const engine::LoadOptions& wanted,
