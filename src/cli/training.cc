@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "base/utf8.h"
 #include "catalog/catalog.h"
 #include "catalog/file_hash.h"
 #include "cli/background.h"
@@ -14,12 +15,14 @@
 #include "cli/own_log.h"
 #include "cli/record_progress.h"
 #include "cli/table.h"
+#include "dataset/layout.h"
 #include "dataset/parallel.h"
 #include "dataset/verify.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "node/machine.h"
+#include "tuning/examples.h"
 #include "tuning/work.h"
 
 namespace loam::cli {
@@ -35,7 +38,8 @@ void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::millis
 
 Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
   const env::Path data = LOAM_TRY(folders_of(invocation)).data;
-  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock);
+  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock,
+                                catalog::Opener::kGuest);
 }
 
 Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder& order) {
@@ -68,6 +72,16 @@ Result<crypto::Digest> verified_root(Invocation& invocation, const TrainingOrder
   return verified.roots.dataset();
 }
 
+Result<crypto::Digest> hash_of(const env::Path& path) {
+  const env::Fd file = LOAM_TRY(env::open_read(path));
+  return LOAM_TRY(catalog::hash_file(file, path)).sha256;
+}
+
+/// Whether a model of that name is only an earlier adoption of the same training.
+bool is_ours(const catalog::Model& model, const std::string& source) {
+  return model.adapter && model.source == source;
+}
+
 std::string default_name(const catalog::Model& model) {
   return model.name.substr(0, model.name.find(':')) + "-tuned";
 }
@@ -86,16 +100,21 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
     return fail(ErrorCode::kUnsupported,
                 format("train: {} has an adapter, and every training begins at a base", model.name),
                 "name the model that the adapter was made for");
-  spec.data_set = LOAM_TRY(env::real_path(order.data_set));
-  spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
-  spec.id = env::random_id("ftjob-");
   spec.name = LOAM_TRY(catalog::checked_name(order.name.value_or(default_name(model))));
   spec.model = model.name;
   spec.model_sha256 = model.sha256;
-  const std::uint32_t cores = node::core_count();
   if (order.threads && (*order.threads < 1 || *order.threads > 1024))
     return fail(ErrorCode::kInvalidArgument, "--threads: a number from 1 to 1024");
-  spec.threads = order.threads ? static_cast<std::size_t>(*order.threads) : cores;
+  spec.threads =
+      order.threads ? static_cast<std::size_t>(*order.threads) : std::size_t{node::core_count()};
+  spec.data_set = LOAM_TRY(env::real_path(order.data_set));
+  if (!is_valid_utf8(spec.data_set.string()))
+    return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
+                "move the data set to another path");
+  spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
+  spec.rows_sha256 =
+      LOAM_TRY(hash_of(spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage))));
+  spec.id = env::random_id("ftjob-");
   spec.created_ms = invocation.clock.wall_ms();
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
   return tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec);
@@ -109,21 +128,23 @@ Result<> start_training(const Invocation& invocation, const tuning::JobFolder& j
   const env::Fd output = LOAM_TRY(env::open_append(job.output(), 0600));
   std::vector<std::string> arguments{"loam", "train", "resume", job.spec().id, "--foreground"};
   add_globals(invocation, arguments);
+  const std::int64_t before_ms = LOAM_TRY(job.state()).updated_ms;
   const pid_t child = LOAM_TRY(spawn_in_background(arguments, output));
   const std::int64_t until = invocation.clock.steady_ms() + kStartMs;
   while (invocation.clock.steady_ms() < until) {
-    if (ended(child)) {
-      // It may have said in the job's state why, or be done already.
-      if (LOAM_TRY(job.state()).status != tuning::JobStatus::kQueued) return {};
+    const bool over = ended(child).has_value();
+    // The first thing that it does is to say that it works.
+    const tuning::JobState now = LOAM_TRY(job.state());
+    if (now.updated_ms != before_ms) return {};
+    if (over)
       return fail(ErrorCode::kUnavailable,
                   format("start training {}: its process ended at once", job.spec().id),
                   format("{} says why", job.output().string()));
-    }
-    if (job.holder()) return {};
     sleep_ms(kPollMs / 10);
   }
   return fail(ErrorCode::kDeadlineExceeded,
-              format("start training {}: process {} does not begin", job.spec().id, child));
+              format("start training {}: process {} does not begin", job.spec().id, child),
+              format("loam train show {} tells whether it does later", job.spec().id));
 }
 
 Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobFolder& job) {
@@ -174,19 +195,28 @@ Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning
                 format("loam train show {}", spec.id));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const std::string name = LOAM_TRY(catalog::checked_name(wanted.value_or(spec.name)));
-  if (const auto there = catalog->find(name); there && there->name == name && !there->adapter)
+  const std::string source = "trained here: " + spec.id;
+  if (const auto there = catalog->find(name); there && !is_ours(*there, source))
     return fail(ErrorCode::kAlreadyExists,
-                format("adopt {}: {} is a model of its own", spec.id, name),
-                "choose another name with --name");
-  const catalog::Model base = LOAM_TRY(catalog->find(crypto::digest_hex(spec.model_sha256)));
+                format("adopt {}: {} is the name of another model", spec.id, name),
+                format("choose another name with --name, or: loam rm {}", there->name));
+  const auto base = catalog->find(crypto::digest_hex(spec.model_sha256));
+  if (!base)
+    return fail(
+        base.error().code,
+        format("adopt {}: the model that it was trained on, {}, is not here", spec.id, spec.model),
+        format("pull it again; its SHA-256 is {}", crypto::digest_hex(spec.model_sha256)));
   const env::Path file = job.adapter() / "adapter.gguf";
-  const env::Fd opened = LOAM_TRY(env::open_read(file));
-  const catalog::FileHash hash = LOAM_TRY(catalog::hash_file(opened, file));
-  return catalog->add_adapter(name, base, file, hash.sha256, "trained here: " + spec.id);
+  const crypto::Digest sha256 = LOAM_TRY(hash_of(file));
+  return catalog->add_adapter(name, *base, file, sha256, source);
 }
 
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job) {
-  const auto holder = job.holder();
+  auto holder = job.holder();
+  if (holder && *holder == 0) {  // it has taken the lock, and not yet said who it is
+    sleep_ms(kPollMs);
+    holder = job.holder();
+  }
   if (!holder) return false;
   if (*holder <= 1 || ::kill(static_cast<pid_t>(*holder), SIGTERM) != 0)
     return fail(ErrorCode::kPermissionDenied,
@@ -199,7 +229,8 @@ Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job)
     sleep_ms(kPollMs);
   }
   return fail(ErrorCode::kDeadlineExceeded,
-              format("stop training {}: process {} still works", job.spec().id, *holder));
+              format("stop training {}: process {} still works", job.spec().id, *holder),
+              format("it ends after its step; loam train show {} tells", job.spec().id));
 }
 
 }  // namespace loam::cli

@@ -103,10 +103,11 @@ Result<StepReport> AdapterRun::advance() {
     for (const BatchPlan& batch : batches)
       for (const std::size_t i : batch)
         if (named++ < kRecordsNamed) records += " " + examples_[i].record;
-    return fail(ErrorCode::kCorrupt,
-                format("train: step {}: the loss is no number any more; it was learning from{}{}",
-                       report.step, records, named > kRecordsNamed ? " ..." : ""),
-                "try a lower learning_rate; the last checkpoint is as it was");
+    return fail(
+        ErrorCode::kCorrupt,
+        format("train: step {}: the loss is no number any more; it was learning from{}{}",
+               report.step, records, named > kRecordsNamed ? " ..." : ""),
+        "start a new training with a lower learning_rate; the last checkpoint is as it was");
   }
   optimizer_.step(adapter_.spans(), gradient_.spans(), report.rate);
   ++step_;

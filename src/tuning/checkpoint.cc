@@ -15,7 +15,6 @@ namespace {
 constexpr std::string_view kMagic = "LOAMCKP1";
 constexpr std::size_t kHeadBytes = kMagic.size() + 32 + 3 * 8;
 constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 33;  // 8 GiB: an adapter is far below
-constexpr std::size_t kKept = 2;
 constexpr std::string_view kNameBegin = "step-", kNameEnd = ".checkpoint";
 
 static_assert(std::endian::native == std::endian::little);
@@ -102,11 +101,17 @@ Result<> Checkpoints::save(const Checkpoint& checkpoint) const {
   const std::string name = format("{}{:012}{}", kNameBegin, checkpoint.step, kNameEnd);
   LOAM_TRY(env::write_file_atomic(
       folder_ / name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, 0600));
-  auto kept = LOAM_TRY(names());
-  kept.erase(kept.begin(), kept.end() - static_cast<std::ptrdiff_t>(std::min(kept.size(), kKept)));
-  // Older ones, and what a process that was killed had begun to write.
-  for (const std::string& other : LOAM_TRY(env::names_in(folder_)))
-    if (std::ranges::find(kept, other) == kept.end()) LOAM_TRY(env::remove_file(folder_ / other));
+  return remove_all_but(name);
+}
+
+/// And the one before it. Later ones are of another run, or of one that was set back.
+Result<> Checkpoints::remove_all_but(const std::string& newest) const {
+  std::string before;
+  for (const std::string& name : LOAM_TRY(names()))
+    if (name < newest) before = name;
+  for (const std::string& name : LOAM_TRY(env::names_in(folder_)))
+    if (name.starts_with(kNameBegin) && name != newest && name != before)
+      LOAM_TRY(env::remove_file(folder_ / name));
   return {};
 }
 
@@ -115,8 +120,8 @@ Result<std::optional<Checkpoint>> Checkpoints::newest(const crypto::Digest& run)
   if (!there && there.error().code == ErrorCode::kNotFound) return std::nullopt;
   if (!there) return std::unexpected(there.error());
   for (auto name = there->rbegin(); name != there->rend(); ++name) {
-    const std::string text = LOAM_TRY(env::read_file(folder_ / *name, kBytesMax));
-    auto found = decode_checkpoint(as_bytes(text));
+    const auto text = env::read_file(folder_ / *name, kBytesMax);
+    auto found = text ? decode_checkpoint(as_bytes(*text)) : std::unexpected(text.error());
     if (found && found->run == run) return *std::move(found);
     log::warning("train", "checkpoint {} is not used: {}", *name,
                  found ? "it is of another run" : found.error().message);

@@ -36,6 +36,7 @@ class Checkpoints {
 
  private:
   Result<std::vector<std::string>> names() const;  // the oldest first
+  Result<> remove_all_but(const std::string& newest) const;
 
   const env::Path folder_;
 };

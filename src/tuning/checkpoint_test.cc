@@ -59,10 +59,22 @@ class CheckpointsTest : public ::testing::Test {
 TEST_F(CheckpointsTest, TheTwoNewestStay) {
   EXPECT_EQ(newest(), 0U);
   ASSERT_TRUE(env::make_folder(folder_));
-  ASSERT_TRUE(env::write_file_atomic(folder_ / ".step-000000000009.half", "cut off by a kill"));
+  ASSERT_TRUE(env::write_file_atomic(folder_ / "step-000000000009.checkpoint.tmp-half",
+                                     "cut off by a kill"));
   for (const std::uint64_t step : {9U, 10U, 100U}) ASSERT_TRUE(checkpoints_.save(made(step)));
   EXPECT_EQ(env::names_in(folder_)->size(), 2U);
   EXPECT_EQ(newest(), 100U);
+}
+
+TEST_F(CheckpointsTest, ARunThatBeganAnewKeepsItsOwn) {
+  Checkpoint other = made(500);
+  other.run.fill(8);
+  ASSERT_TRUE(checkpoints_.save(other));
+  for (const std::uint64_t step : {50U, 100U}) {
+    ASSERT_TRUE(checkpoints_.save(made(step)));
+    EXPECT_EQ(newest(), step);
+  }
+  EXPECT_EQ(env::names_in(folder_)->size(), 2U);
 }
 
 TEST_F(CheckpointsTest, ADamagedOneIsPassedOverForTheOneBefore) {

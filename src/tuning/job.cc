@@ -51,6 +51,7 @@ codec::Value spec_value(const JobSpec& spec) {
                        {"model_sha256", crypto::digest_hex(spec.model_sha256)},
                        {"data_set", spec.data_set.string()},
                        {"data_set_root", crypto::digest_hex(spec.data_set_root)},
+                       {"rows_sha256", crypto::digest_hex(spec.rows_sha256)},
                        {"threads", static_cast<std::int64_t>(spec.threads)},
                        {"created_ms", spec.created_ms}};
 }
@@ -64,6 +65,7 @@ Result<JobSpec> read_spec(const env::Path& folder) {
   out.model_sha256 = LOAM_TRY(crypto::parse_digest(text_at(value, "model_sha256")));
   out.data_set = text_at(value, "data_set");
   out.data_set_root = LOAM_TRY(crypto::parse_digest(text_at(value, "data_set_root")));
+  out.rows_sha256 = LOAM_TRY(crypto::parse_digest(text_at(value, "rows_sha256")));
   out.threads = std::max<std::size_t>(count_at(value, "threads"), 1);
   out.created_ms = integer_at(value, "created_ms");
   const env::Path recipe = folder / "recipe.toml";
@@ -135,7 +137,7 @@ Result<std::vector<JobFolder>> JobFolder::list(const env::Path& jobs) {
   return out;
 }
 
-Result<JobState> JobFolder::state() const {
+Result<JobState> JobFolder::written_state() const {
   const codec::Value value = LOAM_TRY(read_json(path_ / "state.json"));
   JobState out;
   const auto status = std::ranges::find(kStatuses, text_at(value, "status"));
@@ -155,10 +157,23 @@ Result<JobState> JobFolder::state() const {
     out.error = Error{error_code_of(text_at(*error, "code")), text_at(*error, "message"),
                       text_at(*error, "hint")};
   out.updated_ms = integer_at(value, "updated_ms");
-  if (out.status == JobStatus::kRunning && !holder()) {  // a process that was killed says nothing
-    out.status = JobStatus::kStopped;
-    out.doing = "its process ended";
-  }
+  return out;
+}
+
+Result<JobState> JobFolder::state() const {
+  const bool held = holder().has_value();  // before the state: what it writes last is then seen
+  JobState out = LOAM_TRY(written_state());
+  if (held || out.status != JobStatus::kRunning) return out;
+  if (holder()) return out;  // it began meanwhile
+  out.status = JobStatus::kFailed;
+  out.doing.clear();
+  out.error = Error{ErrorCode::kUnavailable,
+                    format("train {}: its process ended without a word, as one does that is killed "
+                           "or finds no memory",
+                           spec_.id),
+                    format("loam train resume {} goes on from the last checkpoint; {} is what it "
+                           "said",
+                           spec_.id, output().string())};
   return out;
 }
 

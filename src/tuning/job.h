@@ -25,6 +25,7 @@ struct JobSpec {
   crypto::Digest model_sha256{};
   env::Path data_set;
   crypto::Digest data_set_root{};
+  crypto::Digest rows_sha256{};  // of the view that the recipe's stage learns from
   Recipe recipe;
   std::size_t threads = 1;
   std::int64_t created_ms = 0;
@@ -62,7 +63,8 @@ class JobFolder {
   env::Path adapter() const { return path_ / "adapter"; }
   env::Path output() const { return path_ / "trainer.log"; }
 
-  /// What was written last; one that says "running" without a process is "stopped".
+  /// What was written last. One that says "running" while no process works on it has failed: the
+  /// process vanished without a word.
   Result<JobState> state() const;
   Result<> set_state(const JobState& state) const;
 
@@ -72,6 +74,8 @@ class JobFolder {
   std::optional<std::int64_t> holder() const;
 
  private:
+  Result<JobState> written_state() const;
+
   JobFolder(env::Path path, JobSpec spec) : path_(std::move(path)), spec_(std::move(spec)) {}
 
   env::Path path_;

@@ -56,7 +56,7 @@ TEST_F(JobTest, AnIdIsNoPath) {
     EXPECT_EQ(JobFolder::open(jobs_, id).error().code, ErrorCode::kNotFound) << id;
 }
 
-TEST_F(JobTest, RunningWithoutAProcessIsStopped) {
+TEST_F(JobTest, RunningWithoutAProcessHasFailed) {
   const auto job = JobFolder::create(jobs_, spec("ftjob-a"));
   JobState state;
   state.status = JobStatus::kRunning;
@@ -69,7 +69,8 @@ TEST_F(JobTest, RunningWithoutAProcessIsStopped) {
     EXPECT_EQ(job->state()->status, JobStatus::kRunning);
     EXPECT_EQ(job->holder(), ::getpid());
   }
-  EXPECT_EQ(job->state()->status, JobStatus::kStopped);
+  EXPECT_EQ(job->state()->status, JobStatus::kFailed);
+  EXPECT_NE(job->state()->error->hint.find("resume ftjob-a"), std::string::npos);
   EXPECT_EQ(job->state()->step, 3U);
   EXPECT_EQ(job->state()->loss, 1.25);
 }

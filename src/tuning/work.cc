@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/format.h"
+#include "catalog/file_hash.h"
 #include "dataset/layout.h"
 #include "engine/engine.h"
 #include "env/file.h"
@@ -25,11 +26,18 @@ class Work {
   Work(const JobFolder& job, const WorkSetup& setup) : job_(job), setup_(setup) {}
 
   Result<JobStatus> run() {
+    state_ = LOAM_TRY(job_.state());  // what an earlier process knew
+    if (state_.status == JobStatus::kSucceeded) return state_.status;
     state_.status = JobStatus::kRunning;
+    state_.error.reset();
+    LOAM_TRY(doing("starting"));
     LOAM_TRY(check_recipe());
     const catalog::Model model = LOAM_TRY(find_model());
+    const auto source = LOAM_TRY(open_model(model));
     const Examples examples = LOAM_TRY(read_texts(model));
-    const train::Weights weights = LOAM_TRY(read_model(model, examples));
+    LOAM_TRY(check_tokens(model, *source, examples));
+    LOAM_TRY(doing("reading the model"));
+    const train::Weights weights = LOAM_TRY(train::read_weights(*source));
     Lineage lineage = lineage_of(model, examples);
     return train(weights, examples, std::move(lineage));
   }
@@ -64,12 +72,60 @@ class Work {
   }
 
   Result<catalog::Model> find_model() {
-    auto model = LOAM_TRY(setup_.catalog.find(job_.spec().model));
-    if (model.sha256 != job_.spec().model_sha256)
-      return fail(ErrorCode::kCorrupt,
-                  format("train: model {} is another file than when the job was made", model.name),
-                  "pull the model that it was, or start a new training");
+    const JobSpec& spec = job_.spec();
+    auto model = setup_.catalog.find(crypto::digest_hex(spec.model_sha256));
+    if (!model && model.error().code == ErrorCode::kNotFound)
+      return fail(
+          ErrorCode::kNotFound,
+          format("train: the model that this began with, {}, is not here any more", spec.model),
+          format("pull it again; its SHA-256 is {}", crypto::digest_hex(spec.model_sha256)));
     return model;
+  }
+
+  /// The base model's file, once it is clear that it can be trained with this recipe here.
+  Result<std::unique_ptr<train::WeightSource>> open_model(const catalog::Model& model) {
+    env::Fd file = LOAM_TRY(setup_.catalog.open_verified(model));
+    auto source = LOAM_TRY(open_gguf_weights(std::move(file), model.file));
+    const train::Shape shape = LOAM_TRY(train::read_shape(*source));
+    const Recipe& recipe = job_.spec().recipe;
+    if (model.facts.context > 0 && recipe.cutoff_len > model.facts.context)
+      return fail(ErrorCode::kInvalidArgument,
+                  format("train on {}: cutoff_len = {}, and the model knows {} tokens of context",
+                         model.name, recipe.cutoff_len, model.facts.context),
+                  "set a smaller cutoff_len in the recipe, and start a new training");
+    const std::uint64_t needed =
+        memory_needed(recipe, shape, source->sizes("output.weight").has_value());
+    if (needed > setup_.memory_bytes_max)
+      return fail(ErrorCode::kResourceExhausted,
+                  format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
+                         setup_.memory_bytes_max >> 20),
+                  "a smaller per_device_train_batch_size or cutoff_len, or "
+                  "disable_gradient_checkpointing = false, needs less");
+    return source;
+  }
+
+  static Result<> check_tokens(const catalog::Model& model, train::WeightSource& source,
+                               const Examples& examples) {
+    const train::Shape shape = LOAM_TRY(train::read_shape(source));
+    for (const Example& example : examples.items)
+      if (std::ranges::any_of(example.texts, [&](const Text& text) {
+            return std::ranges::max(text.tokens) >= shape.vocabulary;
+          }))
+        return fail(
+            ErrorCode::kInvalidArgument,
+            format("train on {}: its tokenizer makes tokens that it has no row for", model.name),
+            "the file is damaged or was put together wrongly; pull another one");
+    return {};
+  }
+
+  /// That they are those that were verified when the job was made.
+  Result<> check_rows(const env::Path& rows) const {
+    const env::Fd file = LOAM_TRY(env::open_read(rows));
+    const catalog::FileHash found = LOAM_TRY(catalog::hash_file(file, rows));
+    if (found.sha256 == job_.spec().rows_sha256) return {};
+    return fail(ErrorCode::kCorrupt,
+                format("train: {} is not what it was when this training was made", rows.string()),
+                "put the data set back, or start a new training on the new one");
   }
 
   Result<Examples> read_texts(const catalog::Model& model) {
@@ -83,40 +139,18 @@ class Work {
         engine::start_worker_engine(setup_.worker_program, std::move(source), kLoadTimeoutMs));
     engine_build_ = engine->info().engine_build;
     const Recipe& recipe = job_.spec().recipe;
-    Examples out = LOAM_TRY(
-        read_examples(job_.spec().data_set / dataset::view_file(view_of(recipe.stage)), *engine,
-                      {.stage = recipe.stage,
-                       .tokens_max = recipe.cutoff_len,
-                       .learn_prompts = recipe.train_on_prompt},
-                      [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
+    const env::Path rows = job_.spec().data_set / dataset::view_file(view_of(recipe.stage));
+    LOAM_TRY(check_rows(rows));
+    Examples out =
+        LOAM_TRY(read_examples(rows, *engine,
+                               {.stage = recipe.stage,
+                                .tokens_max = recipe.cutoff_len,
+                                .learn_prompts = recipe.train_on_prompt},
+                               [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
     state_.examples = out.items.size();
     state_.too_long = out.too_long;
     state_.no_template = out.no_template;
     return out;
-  }
-
-  Result<train::Weights> read_model(const catalog::Model& model, const Examples& examples) {
-    LOAM_TRY(doing("reading the model"));
-    env::Fd file = LOAM_TRY(setup_.catalog.open_verified(model));
-    const auto source = LOAM_TRY(open_gguf_weights(std::move(file), model.file));
-    const train::Shape shape = LOAM_TRY(train::read_shape(*source));
-    for (const Example& example : examples.items)
-      if (std::ranges::any_of(example.texts, [&](const Text& text) {
-            return std::ranges::max(text.tokens) >= shape.vocabulary;
-          }))
-        return fail(
-            ErrorCode::kInvalidArgument,
-            format("train on {}: its tokenizer makes tokens that it has no row for", model.name));
-    const Recipe& recipe = job_.spec().recipe;
-    const std::uint64_t needed =
-        memory_needed(recipe, shape, source->sizes("output.weight").has_value());
-    if (needed > setup_.memory_bytes_max)
-      return fail(ErrorCode::kResourceExhausted,
-                  format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
-                         setup_.memory_bytes_max >> 20),
-                  "a smaller per_device_train_batch_size or cutoff_len, or "
-                  "disable_gradient_checkpointing = false, needs less");
-    return train::read_weights(*source);
   }
 
   Lineage lineage_of(const catalog::Model& model, const Examples& examples) const {
@@ -141,6 +175,8 @@ class Work {
     const Checkpoints checkpoints(job_.checkpoints());
     if (const auto found = LOAM_TRY(checkpoints.newest(identity))) LOAM_TRY(run.restore(*found));
     log_ = LOAM_TRY(continue_train_log(job_.log(), run.step()));
+    if (const auto logged = LOAM_TRY(read_train_log(job_.log())); !logged.empty())
+      state_.loss = logged.back().loss;
     state_.steps = run.steps();
     state_.step = run.step();
     LOAM_TRY(doing("training"));
@@ -196,11 +232,15 @@ class Work {
 }  // namespace
 
 std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, bool has_head) {
-  return train::training_bytes(
-      shape, has_head,
-      {.rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target},
-      recipe.disable_gradient_checkpointing ? train::Keep::kProducts : train::Keep::kLayerInputs,
-      batch_tokens_max(recipe));
+  // A checkpoint is put together in memory: parameters and optimizer, as numbers and as bytes.
+  constexpr std::uint64_t kCheckpointCopies = 8;
+  const train::AdapterOptions adapter{
+      .rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target};
+  return kCheckpointCopies * sizeof(float) * train::parameter_count(shape, adapter) +
+         train::training_bytes(shape, has_head, adapter,
+                               recipe.disable_gradient_checkpointing ? train::Keep::kProducts
+                                                                     : train::Keep::kLayerInputs,
+                               batch_tokens_max(recipe));
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

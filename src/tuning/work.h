@@ -29,7 +29,8 @@ std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, boo
 ///   adapter_config.json, adapter_model.safetensors   what PEFT loads
 ///   lineage.json, loss.svg
 /// @return kSucceeded or kStopped.
-/// @error AlreadyExists  another process works on it. Unsupported  a recipe or model that is not
+/// @error AlreadyExists  another process works on it. NotFound  the base model is gone. Corrupt the
+///        data set is not the one that was verified. Unsupported  a recipe or model that is not
 ///        offered. ResourceExhausted  memory or disk. What reading model and data set returns.
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup);
 

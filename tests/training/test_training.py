@@ -164,16 +164,42 @@ def test_a_kill_and_a_stop_change_no_byte(home, trained):
     folder = Path(job["folder"])
     assert wait(home, job, lambda state: state["step"] >= 3)["status"] == "running"
     os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
-    assert wait(home, job, lambda state: False)["status"] == "stopped"  # the kernel takes its time with a large process
+    vanished = wait(home, job, lambda state: False)  # the kernel takes its time with a large process
+    assert vanished["status"] == "failed" and "without a word" in vanished["error"]
     loam(home, "train", "resume", job["id"], "--background")
     wait(home, job, lambda state: state["step"] >= 4)
     stopped = json.loads(loam(home, "train", "stop", job["id"], "--json"))
-    assert stopped["status"] in ("stopped", "succeeded")
+    assert stopped["status"] in ("stopped", "succeeded"), stopped
     done = json.loads(loam(home, "train", "resume", job["id"], "--json"))
     assert done["status"] == "succeeded"
     assert log_of(done) == log_of(trained)
     assert files_of(done) == files_of(trained)
     assert len(list((folder / "checkpoints").iterdir())) == 2
+
+
+def test_thumbs_and_pairs_teach_too(home, tmp_path):
+    """The edits of this log are pairs; thumbs are not in it."""
+    recipe = tmp_path / "dpo.toml"
+    recipe.write_text(RECIPE.replace("max_steps = 6", "max_steps = 2") + 'stage = "dpo"\n')
+    job = json.loads(loam(home, "train", "start", "--data", home / "set", "--recipe", recipe, "--name", "chooser", "--json"))
+    steps = [json.loads(line) for line in loam(home, "train", "logs", job["id"], "--json").splitlines()]
+    assert abs(steps[0]["loss"] - 0.6931471805599453) < 1e-6  # a fresh adapter is indifferent: ln 2
+    assert steps[1]["loss"] < steps[0]["loss"]
+    recipe.write_text('stage = "kto"\n')
+    said = loam(home, "train", "start", "--data", home / "set", "--recipe", recipe, code=2)
+    assert "nothing to learn from" in said
+
+
+def test_a_data_set_that_changed_is_not_learned_from(home, tmp_path):
+    copy = tmp_path / "set"
+    subprocess.run(["cp", "-r", home / "set", copy], check=True)
+    job = json.loads(loam(home, "train", "start", "--data", copy, "--recipe", home / "recipe.toml", "--background", "--json"))
+    loam(home, "train", "stop", job["id"])
+    rows = (copy / "sft.jsonl").read_text()
+    (copy / "sft.jsonl").write_text(rows.replace("Ahoy", "Hola"))
+    state = json.loads(loam(home, "train", "show", job["id"], "--json"))
+    if state["status"] != "succeeded":
+        assert "is not what it was" in loam(home, "train", "resume", job["id"], code=6)
 
 
 def test_the_adapter_answers_under_its_own_name_beside_the_base(home, trained):
