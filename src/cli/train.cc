@@ -74,6 +74,8 @@ void show_job(Console& console, const JobFolder& job, const JobState& state) {
                          state.too_long, state.no_template));
   row("step", progress_text(state));
   if (state.step > 0) row("loss", format("{:.4f}", state.loss));
+  if (state.status == JobStatus::kRunning && state.step == 0 && state.steps > 0)
+    row("time", format("about {}", short_duration(state.seconds_left)));
   if (state.status == JobStatus::kRunning && state.step > 0)
     row("speed",
         format("{:.0f} tokens/s, {} left", state.tokens_per_s, short_duration(state.seconds_left)));

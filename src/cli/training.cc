@@ -177,10 +177,12 @@ Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
       return state;
     }
     invocation.console.progress(
-        state.step == 0 ? state.doing + " ..."
-                        : format("step {} of {}, loss {:.3f}, {:.0f} tokens/s, {} left", state.step,
-                                 state.steps, state.loss, state.tokens_per_s,
-                                 short_duration(state.seconds_left)));
+        state.steps == 0 ? state.doing + " ..."
+        : state.step == 0
+            ? format("{} steps, about {} ...", state.steps, short_duration(state.seconds_left))
+            : format("step {} of {}, loss {:.3f}, {:.0f} tokens/s, {} left", state.step,
+                     state.steps, state.loss, state.tokens_per_s,
+                     short_duration(state.seconds_left)));
     sleep_ms(kPollMs);
   }
 }

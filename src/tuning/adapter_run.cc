@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/format.h"
+#include "train/cost.h"
 
 namespace loam::tuning {
 namespace {
@@ -42,7 +43,8 @@ std::size_t batch_tokens_max(const Recipe& recipe) {
 
 AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
                        std::span<const Example> examples)
-    : recipe_(recipe),
+    : shape_(weights.shape),
+      recipe_(recipe),
       examples_(examples),
       lengths_(lengths_of(examples)),
       model_(gemm, weights, recipe.cutoff_len, keep_of(recipe)),
@@ -68,6 +70,23 @@ AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const R
   schedule_.rate_max = recipe.learning_rate;
   schedule_.warmup_steps = static_cast<std::uint64_t>(
       std::ceil(recipe.warmup_ratio * static_cast<double>(schedule_.steps)));
+}
+
+double AdapterRun::gflop() const {
+  train::Traffic pass;
+  std::size_t texts = 0;
+  for (const Example& example : examples_)
+    for (const Text& text : example.texts) {
+      pass.tokens += static_cast<double>(text.tokens.size());
+      pass.learned += static_cast<double>(text.answer_tokens());
+      ++texts;
+    }
+  pass.length = pass.tokens / static_cast<double>(texts);
+  const double passes =
+      static_cast<double>(schedule_.steps) / static_cast<double>(steps_before_[1]);
+  // A preference is judged before it is learned: one more forward pass, a third of the whole.
+  const double judging = recipe_.stage == Stage::kSft ? 1 : 4.0 / 3;
+  return passes * judging * train::training_gflop(shape_, adapter_options(recipe_), pass);
 }
 
 std::vector<BatchPlan> AdapterRun::plan_of(std::uint64_t epoch) const {

@@ -42,6 +42,8 @@ class AdapterRun {
   std::uint64_t steps() const { return schedule_.steps; }  // of the whole run
   std::uint64_t step() const { return step_; }             // made so far
   const train::Adapter& adapter() const { return adapter_; }
+  /// Arithmetic of the whole run, in 1e9 operations; an estimate.
+  double gflop() const;
 
   /// Makes the next step; step() is below steps().
   /// @error Corrupt  the loss is no number any more; nothing was changed. The message names the
@@ -61,6 +63,7 @@ class AdapterRun {
   std::vector<BatchPlan> plan_of(std::uint64_t epoch) const;
   Place place_of(std::uint64_t step) const;
 
+  const train::Shape& shape_;
   const Recipe& recipe_;
   std::span<const Example> examples_;
   std::vector<std::size_t> lengths_;

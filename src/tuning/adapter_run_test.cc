@@ -70,6 +70,7 @@ TEST_F(AdapterRunTest, LearnsWhatTheExamplesShow) {
   const Result done = finish(run);
   ASSERT_EQ(done.reports.size(), run.steps());
   EXPECT_GT(run.steps(), 12U);
+  EXPECT_GT(run.gflop(), 0);
   EXPECT_LT(done.reports.back().loss, 0.5 * done.reports.front().loss);
   EXPECT_EQ(done.reports.back().epoch, 5U);
 }

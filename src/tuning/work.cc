@@ -179,6 +179,8 @@ class Work {
       state_.loss = logged.back().loss;
     state_.steps = run.steps();
     state_.step = run.step();
+    state_.seconds_left = seconds_of(run, gemm) * static_cast<double>(run.steps() - run.step()) /
+                          static_cast<double>(run.steps());
     LOAM_TRY(doing("training"));
     begun_ms_ = setup_.clock.steady_ms();
     begun_at_ = run.step();
@@ -196,6 +198,24 @@ class Work {
     LOAM_TRY(doing("writing the adapter"));
     LOAM_TRY(write_outcome(job_, run.adapter(), weights.shape, lineage));
     return JobStatus::kSucceeded;
+  }
+
+  /// What the whole run takes, by the speed of one product: a guess until steps are seen.
+  double seconds_of(const AdapterRun& run, train::Gemm& gemm) const {
+    constexpr std::size_t kSize = 768;
+    constexpr double kShare = 0.6;  // of a large product's speed, that a step reaches; measured
+    const std::vector<float> a(kSize * kSize, 0.5F), b(kSize * kSize, 0.25F);
+    std::vector<float> c(kSize * kSize);
+    const std::int64_t from_ms = setup_.clock.steady_ms();
+    std::int64_t took_ms = 0;
+    double gflop = 0;
+    while (took_ms < 50) {
+      gemm.multiply(train::matrix(a, kSize, kSize), train::matrix(b, kSize, kSize),
+                    {c.data(), kSize}, train::Into::kReplace);
+      gflop += 2e-9 * static_cast<double>(kSize * kSize * kSize);
+      took_ms = setup_.clock.steady_ms() - from_ms;
+    }
+    return run.gflop() / (kShare * gflop / (static_cast<double>(took_ms) / 1000));
   }
 
   /// Log first: it then holds every step of a checkpoint.

@@ -1,0 +1,45 @@
+#include "train/cost.h"
+
+#include <gtest/gtest.h>
+
+namespace loam::train {
+namespace {
+
+/// SmolLM2-135M.
+const Shape kSmall{.layers = 30,
+                   .width = 576,
+                   .ffn_width = 1536,
+                   .vocabulary = 49152,
+                   .attention = {.heads = 9, .kv_heads = 3, .head_width = 64},
+                   .rope = {.head_width = 64,
+                            .rotated = 64,
+                            .base = 100'000,
+                            .pairs = RopePairs::kAdjacent,
+                            .factors = {}},
+                   .norm_epsilon = 1e-5F};
+
+TEST(Cost, CountsTheParametersOfAKnownModel) {
+  EXPECT_EQ(parameter_count(kSmall, false), 134'515'008U);  // as its file says
+  EXPECT_EQ(parameter_count(kSmall, AdapterOptions{}), 30U * 8 * (2 * 1152 + 2 * 768 + 3 * 2112));
+  EXPECT_EQ(parameter_count(kSmall, AdapterOptions{.first_layer = 30}), 0U);
+}
+
+TEST(Cost, WhatIsKeptAndHowMuchAtOnceDecideOverMemory) {
+  const auto bytes = [](Keep keep, std::size_t tokens) {
+    return training_bytes(kSmall, false, {}, keep, tokens);
+  };
+  EXPECT_GT(bytes(Keep::kProducts, 0), 4 * parameter_count(kSmall, false));
+  EXPECT_LT(bytes(Keep::kLayerInputs, 1024), bytes(Keep::kProducts, 1024));
+  EXPECT_LT(bytes(Keep::kProducts, 512), bytes(Keep::kProducts, 1024));
+}
+
+TEST(Cost, AFrozenLayerIsReadTwiceAndATrainedOneCostsMore) {
+  const Traffic traffic{.tokens = 1024, .learned = 512, .length = 256};
+  const double all = training_gflop(kSmall, {}, traffic);
+  EXPECT_LT(training_gflop(kSmall, {.first_layer = 22}, traffic), 0.75 * all);
+  // Forward and input gradient of 106 million frozen numbers, and of a head of 28 million.
+  EXPECT_NEAR(all, 1024 * 4 * 0.1062 + 512 * 4 * 0.0283, 0.1 * all);
+}
+
+}  // namespace
+}  // namespace loam::train
