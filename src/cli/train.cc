@@ -19,7 +19,7 @@ using tuning::JobStatus;
 struct TrainOptions {
   TrainingOrder order;
   std::optional<std::string> adopted_name;
-  std::optional<std::string> data, id;
+  std::optional<std::string> data, id, folder;
   bool background = false;
   bool foreground = false;
 };
@@ -184,19 +184,29 @@ Result<int> stop(Invocation& invocation, const TrainOptions& options) {
   return report(invocation, job, LOAM_TRY(job.state()));
 }
 
-Result<int> adopt(Invocation& invocation, const TrainOptions& options) {
-  const JobFolder job = LOAM_TRY(job_of(invocation, options));
-  const catalog::Model model = LOAM_TRY(adopt_training(invocation, job, options.adopted_name));
+void show_adopted(const Invocation& invocation, const catalog::Model& model) {
   Console& console = invocation.console;
   if (invocation.globals.json)
     console.json(codec::Object{{"model", model.name},
-                               {"base", job.spec().model},
-                               {"adapter_sha256", crypto::digest_hex(model.adapter->sha256)}});
+                               {"base_sha256", crypto::digest_hex(model.sha256)},
+                               {"adapter_sha256", crypto::digest_hex(model.adapter->sha256)},
+                               {"source", model.source}});
   else if (invocation.globals.quiet)
     console.line(model.name);
   else
-    console.line(format("{} answers now: {} with the adapter of {}", model.name, job.spec().model,
-                        job.spec().id));
+    console.line(
+        format("{} answers now, with an adapter ({})", model.name, printable(model.source)));
+}
+
+Result<int> adopt(Invocation& invocation, const TrainOptions& options) {
+  const JobFolder job = LOAM_TRY(job_of(invocation, options));
+  show_adopted(invocation, LOAM_TRY(adopt_training(invocation, job, options.adopted_name)));
+  return 0;
+}
+
+Result<int> bring_in(Invocation& invocation, const TrainOptions& options) {
+  const env::Path folder = LOAM_TRY(env::real_path(*options.folder));
+  show_adopted(invocation, LOAM_TRY(import_training(invocation, folder, options.order)));
   return 0;
 }
 
@@ -267,7 +277,20 @@ Verb train_verb() {
                     "The model's name; that of the training if not given."}};
   use.run = [options](Invocation& invocation) { return adopt(invocation, *options); };
 
-  verb.verbs = {make, all, one, steps, end, again, use};
+  Verb from_outside = inner_verb("import", "Makes a model of a base and an adapter from elsewhere",
+                                 {"loam train import peft-folder --model smollm2 --name theirs"});
+  from_outside.details =
+      "Takes the folder that Hugging Face's PEFT writes: plain LoRA on the linear parts. What it "
+      "learned from is not known here, and its source says so.";
+  from_outside.arguments = {
+      {"DIR", "", &options->folder, "With adapter_config.json and adapter_model.safetensors.", true,
+       Offer::kFiles},
+      {"--model", "NAME", &options->order.model, "The base model; needed if there are several.",
+       false, Offer::kModels},
+      {"--name", "NAME", &options->order.name, "The model's name; MODEL-tuned if not given."}};
+  from_outside.run = [options](Invocation& invocation) { return bring_in(invocation, *options); };
+
+  verb.verbs = {make, all, one, steps, end, again, use, from_outside};
   return verb;
 }
 

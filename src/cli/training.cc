@@ -23,6 +23,7 @@
 #include "env/random.h"
 #include "node/machine.h"
 #include "tuning/examples.h"
+#include "tuning/peft_import.h"
 #include "tuning/work.h"
 
 namespace loam::cli {
@@ -77,9 +78,14 @@ Result<crypto::Digest> hash_of(const env::Path& path) {
   return LOAM_TRY(catalog::hash_file(file, path)).sha256;
 }
 
-/// Whether a model of that name is only an earlier adoption of the same training.
-bool is_ours(const catalog::Model& model, const std::string& source) {
-  return model.adapter && model.source == source;
+/// `name`, if no model has it but an earlier adapter from the same source.
+Result<std::string> free_name(catalog::Catalog& catalog, const std::string& name,
+                              const std::string& source) {
+  std::string checked = LOAM_TRY(catalog::checked_name(name));
+  const auto there = catalog.find(checked);
+  if (!there || (there->adapter && there->source == source)) return checked;
+  return fail(ErrorCode::kAlreadyExists, format("{} is the name of another model", checked),
+              format("choose another name with --name, or: loam rm {}", there->name));
 }
 
 std::string default_name(const catalog::Model& model) {
@@ -196,12 +202,8 @@ Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning
                 format("adopt {}: it is {}", spec.id, tuning::job_status_name(state.status)),
                 format("loam train show {}", spec.id));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
-  const std::string name = LOAM_TRY(catalog::checked_name(wanted.value_or(spec.name)));
   const std::string source = "trained here: " + spec.id;
-  if (const auto there = catalog->find(name); there && !is_ours(*there, source))
-    return fail(ErrorCode::kAlreadyExists,
-                format("adopt {}: {} is the name of another model", spec.id, name),
-                format("choose another name with --name, or: loam rm {}", there->name));
+  const std::string name = LOAM_TRY(free_name(*catalog, wanted.value_or(spec.name), source));
   const auto base = catalog->find(crypto::digest_hex(spec.model_sha256));
   if (!base)
     return fail(
@@ -211,6 +213,25 @@ Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning
   const env::Path file = job.adapter() / "adapter.gguf";
   const crypto::Digest sha256 = LOAM_TRY(hash_of(file));
   return catalog->add_adapter(name, *base, file, sha256, source);
+}
+
+Result<catalog::Model> import_training(const Invocation& invocation, const env::Path& folder,
+                                       const TrainingOrder& order) {
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const catalog::Model base = LOAM_TRY(find_model(*catalog, order));
+  const std::string source = "trained outside, not replayable: " + folder.filename().string();
+  const std::string name =
+      LOAM_TRY(free_name(*catalog, order.name.value_or(default_name(base)), source));
+  env::Fd base_file = LOAM_TRY(catalog->open_verified(base));
+  const Bytes adapter = LOAM_TRY(tuning::import_peft(folder, base, std::move(base_file), name));
+  const env::Path cache = LOAM_TRY(folders_of(invocation)).cache;
+  LOAM_TRY(env::make_folder(cache));
+  const env::Path file = cache / env::random_id("adapter-");
+  LOAM_TRY(env::write_file_atomic(
+      file, {reinterpret_cast<const char*>(adapter.data()), adapter.size()}, 0600));
+  auto added = catalog->add_adapter(name, base, file, crypto::sha256(adapter), source);
+  LOAM_TRY(env::remove_file(file));
+  return added;
 }
 
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job) {

@@ -41,6 +41,11 @@ Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
 Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning::JobFolder& job,
                                       const std::optional<std::string>& name);
 
+/// Makes a model of a base and an adapter in a PEFT folder that another trainer wrote.
+/// @error as tuning::import_peft(). AlreadyExists  another model has the name.
+Result<catalog::Model> import_training(const Invocation& invocation, const env::Path& folder,
+                                       const TrainingOrder& order);
+
 /// Asks the job's process to stop and waits until it has; false if none ran.
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job);
 

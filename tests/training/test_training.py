@@ -204,7 +204,7 @@ def test_a_data_set_that_changed_is_not_learned_from(home, tmp_path):
 
 def test_the_adapter_answers_under_its_own_name_beside_the_base(home, trained):
     adopted = json.loads(loam(home, "train", "adopt", trained["id"], "--json"))
-    assert adopted["model"] == "sailor" and adopted["base"] == "smollm2"
+    assert adopted["model"] == "sailor" and trained["id"] in adopted["source"]
     assert "sailor" not in loam(home, "train", "adopt", trained["id"], "--name", "smollm2", code=1)
     with harness.Node(home=home, settings=["load.threads=1"]) as node:
         def ask(model):
@@ -227,6 +227,26 @@ def test_the_adapter_answers_under_its_own_name_beside_the_base(home, trained):
         assert kept["model_sha256"] in record and kept["adapter_sha256"] in record
         assert "sailor" in loam(home, "ls", url=node.url, token=node.token())
     assert "begins at a base" in loam(home, "train", "start", "--data", home / "set", "--model", "sailor", code=1)
+
+
+def test_an_adapter_from_another_trainer_is_taken_in(home, trained, tmp_path):
+    folder = tmp_path / "theirs"
+    subprocess.run(["cp", "-r", trained["adapter"], folder], check=True)
+    (folder / "adapter.gguf").unlink()
+    said = json.loads(loam(home, "train", "import", folder, "--model", "smollm2", "--name", "theirs", "--json"))
+    assert said["source"] == "trained outside, not replayable: theirs"
+    written = next((home / "data" / "models").glob(said["adapter_sha256"] + "*"))
+    numbers = [{tensor.name: tensor.data for tensor in gguf.GGUFReader(path).tensors}
+               for path in (written, Path(trained["adapter"]) / "adapter.gguf")]
+    assert numbers[0].keys() == numbers[1].keys()
+    for name in numbers[0]:
+        numpy.testing.assert_array_equal(*(found[name] for found in numbers))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "use_dora": True}))
+    assert "use_dora" in loam(home, "train", "import", folder, "--model", "smollm2", "--name", "dora", code=1)
+    (folder / "adapter_model.safetensors").write_bytes(b"\0" * 100)
+    loam(home, "train", "import", folder, "--model", "smollm2", "--name", "broken", code=1)
+    loam(home, "train", "import", tmp_path / "nothing", "--model", "smollm2", "--name", "nothing", code=3)
 
 
 def test_what_cannot_be_trained_is_refused(home, tmp_path):
