@@ -51,8 +51,11 @@ Error changed(const Model& model, const env::Path& file) {
 
 class CatalogImpl final : public Catalog {
  public:
-  CatalogImpl(ModelTable table, env::Path folder, env::Clock& clock)
-      : table_(std::move(table)), folder_(std::move(folder)), clock_(clock) {}
+  CatalogImpl(ModelTable table, env::Path folder, env::Path lock, env::Clock& clock)
+      : table_(std::move(table)),
+        folder_(std::move(folder)),
+        lock_(std::move(lock)),
+        clock_(clock) {}
 
   Result<std::vector<Model>> list() override {
     return table_.with([](ModelTable& table) { return table.list(); });
@@ -89,6 +92,7 @@ class CatalogImpl final : public Catalog {
       model.facts = LOAM_TRY(read_gguf(opened, file));
     }
     const std::scoped_lock lock(files_);
+    const env::FileLock held = LOAM_TRY(hold());
     model.file = LOAM_TRY(place_file(folder_, file, sha256, placing));
     const env::FileStamp stamp = LOAM_TRY(env::stamp(model.file));
     model.sha256 = sha256;
@@ -116,17 +120,18 @@ class CatalogImpl final : public Catalog {
     const GgufHeader below = LOAM_TRY(read_gguf_header(base_file, base.file));
     LOAM_TRY(check_adapter(below, adapter));
     const std::scoped_lock lock(files_);
-    Model held;  // the adapter's file, as the table keeps files
-    held.file = LOAM_TRY(place_file(folder_, file, sha256, Placing::kCopy));
-    const env::FileStamp stamp = LOAM_TRY(env::stamp(held.file));
-    held.sha256 = sha256;
-    held.facts = adapter.facts;
-    model.adapter = AdapterFile{sha256, stamp.size, held.file};
+    const env::FileLock held = LOAM_TRY(hold());
+    Model row;  // the adapter's file, as the table keeps files
+    row.file = LOAM_TRY(place_file(folder_, file, sha256, Placing::kCopy));
+    const env::FileStamp stamp = LOAM_TRY(env::stamp(row.file));
+    row.sha256 = sha256;
+    row.facts = adapter.facts;
+    model.adapter = AdapterFile{sha256, stamp.size, row.file};
     model.source = source;
     model.added_ms = clock_.wall_ms();
     model.used_ms = 0;
     LOAM_TRY(settle(
-        table_.with([&](ModelTable& table) { return table.put_adapted(model, held, stamp); })));
+        table_.with([&](ModelTable& table) { return table.put_adapted(model, row, stamp); })));
     return model;
   }
 
@@ -136,6 +141,7 @@ class CatalogImpl final : public Catalog {
     model.added_ms = clock_.wall_ms();
     model.used_ms = 0;
     const std::scoped_lock lock(files_);
+    const env::FileLock held = LOAM_TRY(hold());
     LOAM_TRY(settle(table_.with([&](ModelTable& table) { return table.put_name(model); })));
     return model;
   }
@@ -148,6 +154,7 @@ class CatalogImpl final : public Catalog {
       return std::unexpected(not_found(lower, models));
     }
     const std::scoped_lock lock(files_);
+    const env::FileLock held = LOAM_TRY(hold());
     return settle(table_.with([&](ModelTable& table) { return table.remove(model->name); }));
   }
 
@@ -166,6 +173,16 @@ class CatalogImpl final : public Catalog {
   const env::Path& folder() const override { return folder_; }
 
  private:
+  /// Against other processes: a training's, beside the node.
+  Result<env::FileLock> hold() const {
+    auto held = env::FileLock::acquire(lock_);
+    if (held || held.error().code != ErrorCode::kAlreadyExists) return held;
+    return fail(
+        ErrorCode::kUnavailable,
+        "change the catalogue of models: another process does (" + held.error().message + ")",
+        "try again in a moment");
+  }
+
   Result<env::Fd> open_unchanged(const Model& model, const AdapterFile& expected) {
     auto file = env::open_read(expected.file);
     if (!file)
@@ -210,7 +227,8 @@ class CatalogImpl final : public Catalog {
   std::mutex files_;  // held while a file and its rows change together; taken before table_
   env::Guarded<ModelTable> table_;
   const env::Path folder_;
-  env::Clock& clock_;  // outlives this
+  const env::Path lock_;  // held while files_ is
+  env::Clock& clock_;     // outlives this
 };
 
 }  // namespace
@@ -228,7 +246,8 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const env::Path& database, const 
   const env::Path folder = LOAM_TRY(absolute_path(models));
   if (opener == Opener::kOwner) remove_leftovers(folder);
   store::Database opened = LOAM_TRY(store::Database::open(database, migrations()));
-  return std::make_unique<CatalogImpl>(ModelTable(std::move(opened), folder), folder, clock);
+  return std::make_unique<CatalogImpl>(ModelTable(std::move(opened), folder), folder,
+                                       database.string() + ".lock", clock);
 }
 
 }  // namespace loam::catalog

@@ -261,6 +261,19 @@ TEST_F(CatalogTest, AnAdapterMakesAModelBesideItsBase) {
   EXPECT_EQ(files(), 0U);
 }
 
+TEST_F(CatalogTest, WaitsForNoOtherProcessAndSaysSo) {
+  const env::Path path = made_file("tiny");
+  {
+    const auto other = env::FileLock::acquire(folder_ / "catalog.db.lock");
+    ASSERT_TRUE(other);
+    const auto added = add("tiny", path);
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(files(), 0U);
+  }
+  EXPECT_TRUE(add("tiny", path));
+}
+
 TEST_F(CatalogTest, AnAdapterThatWasChangedIsNotOpened) {
   const Model base = add("base", made_file("tiny")).value();
   const env::Path file = folder_ / "adapter.gguf";
