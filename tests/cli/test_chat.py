@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import select
+import signal
 import time
 
 import harness
@@ -34,8 +35,14 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def code(self):
+    def code(self, timeout=60):
+        deadline = time.monotonic() + timeout
         while True:  # what is still shown must be taken, or the program waits for that
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError("it does not end")
+            if not select.select([self.fd], [], [], 0.1)[0]:
+                continue
             try:
                 if not os.read(self.fd, 65536):
                     break
@@ -88,9 +95,10 @@ def test_a_conversation(node):
 
 
 def test_nothing_is_remembered_where_that_is_not_wanted(node):
-    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--no-history", "--max-tokens", "3")
+    chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--no-history", "--max-tokens", "3", "--verbose")
     chat.until(">>> ")
     chat.type("a secret thing\r")
+    chat.until("tokens/s")  # the line editor shows the prompt while one types, too
     chat.until(">>> ")
     chat.type("/bye\r")
     assert chat.code() == 0
@@ -100,12 +108,13 @@ def test_nothing_is_remembered_where_that_is_not_wanted(node):
 
 def test_a_full_context_is_said_and_nothing_is_cut(tmp_path):
     with harness.Node(home=tmp_path, fake_step_ms=0, settings=["load.context=64"]) as node:
-        chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--max-tokens", "4")
+        chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--max-tokens", "4", "--verbose")
         chat.until(">>> ")
         chat.type("word " * 40 + "\r")
         chat.until("/clear begins anew")
         chat.until(">>> ")
         chat.type("hi\r")
+        chat.until("tokens/s")
         chat.until(">>> ")
         chat.type("\x04")
         assert chat.code() == 0
