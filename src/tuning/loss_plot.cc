@@ -89,8 +89,14 @@ Axis axis_of(double low, double high, double step_min, int ticks, double from_pi
   const double wanted = std::max((high - low) / ticks, step_min);
   int exponent = 0;
   double power = 1;
-  for (; power * 10 <= wanted; power *= 10) ++exponent;
-  for (; power > wanted; power /= 10) --exponent;
+  while (power * 10 <= wanted) {
+    power *= 10;
+    ++exponent;
+  }
+  while (power > wanted) {
+    power /= 10;
+    --exponent;
+  }
   double step = power * 10;
   if (wanted <= power * 5) step = power * 5;
   if (wanted <= power * 2) step = power * 2;
