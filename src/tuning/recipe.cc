@@ -124,8 +124,9 @@ struct Set {
   }
   bool operator()(const Row::Parts& field) const {
     auto parts = parse_parts(given);
-    if (parts) *field.value = *std::move(parts);
-    return parts.has_value();
+    if (!parts) return false;
+    *field.value = *std::move(parts);
+    return true;
   }
 };
 

@@ -38,8 +38,8 @@ class Work {
     LOAM_TRY(check_tokens(model, *source, examples));
     LOAM_TRY(doing("reading the model"));
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
-    Lineage lineage = lineage_of(model, examples);
-    return train(weights, examples, std::move(lineage));
+    const Lineage lineage = lineage_of(model, examples);
+    return train(weights, examples, lineage);
   }
 
   /// Says in the job's state how it ended.
@@ -167,7 +167,7 @@ class Work {
   }
 
   Result<JobStatus> train(const train::Weights& weights, const Examples& examples,
-                          Lineage lineage) {
+                          const Lineage& lineage) {
     train::Team team(job_.spec().threads);
     train::Gemm gemm(team);
     AdapterRun run(gemm, weights, job_.spec().recipe, examples.items);
@@ -266,11 +266,10 @@ std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, boo
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {
   const env::FileLock lock = LOAM_TRY(job.lock());
   Work work(job, setup);
-  const Result<JobStatus> ended = work.run();
-  const auto said = work.close(ended);
+  Result<JobStatus> ended = work.run();
+  auto said = work.close(ended);
   if (!ended && ended.error().code == ErrorCode::kCancelled) return JobStatus::kStopped;
-  if (!ended) return ended;
-  LOAM_TRY(Result<>(said));
+  if (ended) LOAM_TRY(std::move(said));
   return ended;
 }
 
