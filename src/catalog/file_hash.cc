@@ -33,4 +33,9 @@ Result<FileHash> hash_file(const env::Fd& file, const env::Path& path,
   return FileHash{hash.finish(), after};
 }
 
+Result<FileHash> hash_file(const env::Path& path) {
+  const env::Fd file = LOAM_TRY(env::open_read(path));
+  return hash_file(file, path);
+}
+
 }  // namespace loam::catalog

@@ -20,5 +20,7 @@ struct FileHash {
 /// @error Cancelled. Unavailable  the disk failed, or the file was written to meanwhile.
 Result<FileHash> hash_file(const env::Fd& file, const env::Path& path,
                            const std::function<bool(std::uint64_t)>& progress = {});
+/// Opens it first. @error as opening files, too.
+Result<FileHash> hash_file(const env::Path& path);
 
 }  // namespace loam::catalog

@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "base/format.h"
-#include "cli/exit_code.h"
 #include "cli/table.h"
 #include "cli/training.h"
 #include "cli/verbs.h"

@@ -73,11 +73,6 @@ Result<crypto::Digest> verified_root(Invocation& invocation, const TrainingOrder
   return verified.roots.dataset();
 }
 
-Result<crypto::Digest> hash_of(const env::Path& path) {
-  const env::Fd file = LOAM_TRY(env::open_read(path));
-  return LOAM_TRY(catalog::hash_file(file, path)).sha256;
-}
-
 /// `name`, if no model has it but an earlier adapter from the same source.
 Result<std::string> free_name(catalog::Catalog& catalog, const std::string& name,
                               const std::string& source) {
@@ -118,8 +113,8 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
     return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
                 "move the data set to another path");
   spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
-  spec.rows_sha256 =
-      LOAM_TRY(hash_of(spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage))));
+  const env::Path rows = spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage));
+  spec.rows_sha256 = LOAM_TRY(catalog::hash_file(rows)).sha256;
   spec.id = env::random_id("ftjob-");
   spec.created_ms = invocation.clock.wall_ms();
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
@@ -204,15 +199,10 @@ Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const std::string source = "trained here: " + spec.id;
   const std::string name = LOAM_TRY(free_name(*catalog, wanted.value_or(spec.name), source));
-  const auto base = catalog->find(crypto::digest_hex(spec.model_sha256));
-  if (!base)
-    return fail(
-        base.error().code,
-        format("adopt {}: the model that it was trained on, {}, is not here", spec.id, spec.model),
-        format("pull it again; its SHA-256 is {}", crypto::digest_hex(spec.model_sha256)));
+  const catalog::Model base = LOAM_TRY(tuning::find_base(*catalog, spec));
   const env::Path file = job.adapter() / "adapter.gguf";
-  const crypto::Digest sha256 = LOAM_TRY(hash_of(file));
-  return catalog->add_adapter(name, *base, file, sha256, source);
+  const crypto::Digest sha256 = LOAM_TRY(catalog::hash_file(file)).sha256;
+  return catalog->add_adapter(name, base, file, sha256, source);
 }
 
 Result<catalog::Model> import_training(const Invocation& invocation, const env::Path& folder,

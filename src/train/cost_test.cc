@@ -2,21 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "train/testing/smollm2_shape.h"
+
 namespace loam::train {
 namespace {
 
-/// SmolLM2-135M.
-const Shape kSmall{.layers = 30,
-                   .width = 576,
-                   .ffn_width = 1536,
-                   .vocabulary = 49152,
-                   .attention = {.heads = 9, .kv_heads = 3, .head_width = 64},
-                   .rope = {.head_width = 64,
-                            .rotated = 64,
-                            .base = 100'000,
-                            .pairs = RopePairs::kAdjacent,
-                            .factors = {}},
-                   .norm_epsilon = 1e-5F};
+const Shape kSmall = testing::smollm2_shape();
 
 TEST(Cost, CountsTheParametersOfAKnownModel) {
   EXPECT_EQ(parameter_count(kSmall, false), 134'515'008U);  // as its file says

@@ -10,6 +10,7 @@
 
 #include "train/cost.h"
 #include "train/model.h"
+#include "train/testing/smollm2_shape.h"
 
 using namespace loam::train;
 
@@ -20,17 +21,7 @@ constexpr std::size_t kLength = 256;
 constexpr std::size_t kTokens = kSequences * kLength;
 
 Weights random_weights() {
-  const Shape shape{.layers = 30,
-                    .width = 576,
-                    .ffn_width = 1536,
-                    .vocabulary = 49152,
-                    .attention = {.heads = 9, .kv_heads = 3, .head_width = 64},
-                    .rope = {.head_width = 64,
-                             .rotated = 64,
-                             .base = 100'000,
-                             .pairs = RopePairs::kAdjacent,
-                             .factors = {}},
-                    .norm_epsilon = 1e-5F};
+  const Shape shape = loam::train::testing::smollm2_shape();
   Weights out{.shape = shape, .embedding = {}, .layers = {}, .final_norm = {}, .head = {}};
   std::uint32_t state = 1;
   const auto fill = [&](std::vector<float>& values, std::size_t size) {

@@ -34,11 +34,20 @@ void copy_in(std::span<const float> from, const train::Spans& to) {
   }
 }
 
-}  // namespace
-
+/// Tokens that go through the model at once, at most.
 std::size_t batch_tokens_max(const Recipe& recipe) {
   const std::size_t texts = recipe.stage == Stage::kDpo ? 2 : 1;
   return texts * recipe.cutoff_len * recipe.per_device_train_batch_size;
+}
+
+}  // namespace
+
+std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head) {
+  // A checkpoint is put together in memory: parameters and optimizer, as numbers and as bytes.
+  constexpr std::uint64_t kCheckpointCopies = 8;
+  const train::AdapterOptions options = adapter_options(recipe);
+  return kCheckpointCopies * sizeof(float) * train::parameter_count(shape, options) +
+         train::training_bytes(shape, has_head, options, keep_of(recipe), batch_tokens_max(recipe));
 }
 
 AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,

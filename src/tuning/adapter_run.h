@@ -28,8 +28,8 @@ struct StepReport {
   std::size_t tokens = 0;    // that went through the model
 };
 
-/// Tokens that go through the model at once, at most.
-std::size_t batch_tokens_max(const Recipe& recipe);
+/// Bytes that a run takes.
+std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head);
 
 /// Trains an adapter by what recipe.stage says. The same recipe, weights and examples give the same
 /// bits on any number of threads, and after restore().

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "crypto/digest.h"
+#include "tuning/little_endian.h"
 
 namespace loam::tuning {
 namespace {
@@ -13,9 +14,7 @@ namespace {
 crypto::Digest place_of(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index) {
   constexpr std::string_view kPurpose = "loam.order.v1";
   Bytes text(kPurpose.begin(), kPurpose.end());
-  for (const std::uint64_t number : {seed, epoch, index})
-    for (int shift = 0; shift < 64; shift += 8)
-      text.push_back(static_cast<std::uint8_t>(number >> shift));
+  for (const std::uint64_t number : {seed, epoch, index}) append_little_endian(text, number);
   return crypto::sha256(text);
 }
 

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "env/file.h"
+#include "tuning/little_endian.h"
 
 namespace loam::tuning {
 namespace {
@@ -19,10 +20,6 @@ constexpr std::string_view kNameBegin = "step-", kNameEnd = ".checkpoint";
 
 static_assert(std::endian::native == std::endian::little);
 
-void put(Bytes& out, std::uint64_t number) {
-  for (int shift = 0; shift < 64; shift += 8)
-    out.push_back(static_cast<std::uint8_t>(number >> shift));
-}
 void put(Bytes& out, std::span<const float> numbers) {
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(numbers.data());
   out.insert(out.end(), bytes, bytes + numbers.size_bytes());
@@ -30,9 +27,8 @@ void put(Bytes& out, std::span<const float> numbers) {
 
 /// Takes from the front of what was checked to be long enough.
 std::uint64_t take(ByteView& from) {
-  std::uint64_t out = 0;
-  for (std::size_t i = 0; i < 8; ++i) out |= std::uint64_t{from[i]} << 8 * i;
-  from = from.subspan(8);
+  const auto out = little_endian<std::uint64_t>(from);
+  from = from.subspan(sizeof out);
   return out;
 }
 std::vector<float> take(ByteView& from, std::size_t count) {
@@ -55,9 +51,9 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   Bytes out(kMagic.begin(), kMagic.end());
   out.reserve(kHeadBytes + 3 * count * sizeof(float) + 32);
   out.insert(out.end(), checkpoint.run.begin(), checkpoint.run.end());
-  put(out, checkpoint.step);
-  put(out, optimizer.steps);
-  put(out, std::uint64_t{count});
+  append_little_endian(out, checkpoint.step);
+  append_little_endian(out, optimizer.steps);
+  append_little_endian(out, std::uint64_t{count});
   put(out, checkpoint.parameters);
   put(out, optimizer.mean);
   put(out, optimizer.square);

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "codec/json.h"
 #include "env/file.h"
+#include "tuning/json_members.h"
 
 namespace loam::tuning {
 namespace {
@@ -14,26 +15,6 @@ namespace {
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 20;
 constexpr std::array<std::string_view, 5> kStatuses = {"queued", "running", "stopped", "failed",
                                                        "succeeded"};
-
-std::string text_at(const codec::Value& value, std::string_view name) {
-  const codec::Value* found = value.find(name);
-  const std::string* text = found == nullptr ? nullptr : found->as_string();
-  return text == nullptr ? std::string() : *text;
-}
-std::int64_t integer_at(const codec::Value& value, std::string_view name) {
-  const codec::Value* found = value.find(name);
-  const std::int64_t* number = found == nullptr ? nullptr : found->as_int();
-  return number == nullptr ? 0 : *number;
-}
-std::uint64_t count_at(const codec::Value& value, std::string_view name) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(integer_at(value, name), 0));
-}
-double number_at(const codec::Value& value, std::string_view name) {
-  const codec::Value* found = value.find(name);
-  if (found == nullptr) return 0;
-  if (const double* number = found->as_double()) return *number;
-  return static_cast<double>(integer_at(value, name));
-}
 
 Result<codec::Value> read_json(const env::Path& file) {
   const std::string text = LOAM_TRY(env::read_file(file, kFileBytesMax));

@@ -1,7 +1,7 @@
 #include "tuning/objective.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "tuning/preference.h"
@@ -106,12 +106,13 @@ class Preference : public Objective {
   virtual void prepare(std::span<const BatchPlan> batches, const train::Adapter& adapter) = 0;
   virtual Judgement judge(const Example& example, const std::vector<AnswerScore>& scores) const = 0;
 
-  std::vector<double> scores_of(std::span<const Text> texts, const train::Adapter* adapter) {
+  /// Of each text, by one pass over all.
+  std::vector<double> scores_of(std::span<const Text* const> texts, const train::Adapter* adapter) {
     Packed packed;
     std::size_t tokens = 0;
-    for (const Text& text : texts) {
-      packed.add(text, 1);
-      tokens += text.tokens.size();
+    for (const Text* text : texts) {
+      packed.add(*text, 1);
+      tokens += text->tokens.size();
     }
     std::vector<float> losses(tokens);
     model_.losses(packed.batch(), adapter, losses);
@@ -126,14 +127,22 @@ class Preference : public Objective {
   /// asked once.
   std::vector<std::vector<AnswerScore>> scores_of(const BatchPlan& batch,
                                                   const train::Adapter& adapter) {
+    std::vector<const Text*> all, unknown;
+    for (const std::size_t i : batch)
+      for (const Text& text : examples_[i].texts) {
+        all.push_back(&text);
+        if (references_[i].empty()) unknown.push_back(&text);
+      }
+    const std::vector<double> policy = scores_of(all, &adapter);
+    std::vector<double> fresh;
+    if (!unknown.empty()) fresh = scores_of(unknown, nullptr);
+    auto next_policy = policy.begin(), next_fresh = std::as_const(fresh).begin();
     std::vector<std::vector<AnswerScore>> out;
     for (const std::size_t i : batch) {
-      const std::vector<Text>& texts = examples_[i].texts;
-      if (!references_[i]) references_[i] = scores_of(texts, nullptr);
-      const std::vector<double> policy = scores_of(texts, &adapter);
+      std::vector<double>& reference = references_[i];
+      while (reference.size() < examples_[i].texts.size()) reference.push_back(*next_fresh++);
       std::vector<AnswerScore>& scores = out.emplace_back();
-      for (std::size_t t = 0; t < texts.size(); ++t)
-        scores.push_back({policy[t], (*references_[i])[t]});
+      for (const double by_base : reference) scores.push_back({*next_policy++, by_base});
     }
     return out;
   }
@@ -141,7 +150,7 @@ class Preference : public Objective {
   train::Model& model_;
   const Recipe& recipe_;
   std::span<const Example> examples_;
-  std::vector<std::optional<std::vector<double>>> references_;  // of each example
+  std::vector<std::vector<double>> references_;  // of each example's texts, once they are known
 };
 
 class Dpo final : public Preference {
@@ -168,7 +177,9 @@ class Kto final : public Preference {
     std::size_t count = 0;
     for (const BatchPlan& batch : batches) {
       if (batch.size() < 2) continue;
-      const std::vector<Text> texts = mismatched(batch);
+      const std::vector<Text> made = mismatched(batch);
+      std::vector<const Text*> texts;
+      for (const Text& text : made) texts.push_back(&text);
       const std::vector<double> policy = scores_of(texts, &adapter);
       const std::vector<double> reference = scores_of(texts, nullptr);
       for (std::size_t i = 0; i < texts.size(); ++i) sum += policy[i] - reference[i];

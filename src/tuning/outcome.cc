@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "env/file.h"
 #include "train/adapter_gguf.h"
+#include "tuning/little_endian.h"
 #include "tuning/loss_plot.h"
 #include "tuning/peft.h"
 #include "tuning/train_log.h"
@@ -15,10 +16,6 @@ namespace loam::tuning {
 namespace {
 
 constexpr std::uint64_t kLogBytesMax = std::uint64_t{256} << 20;
-
-void put(Bytes& out, std::uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<std::uint8_t>(number >> 8 * i));
-}
 
 /// A file of the result, with its hash.
 struct File {
@@ -89,11 +86,11 @@ crypto::Digest hash_of(const Examples& examples) {
   for (const Example& example : examples.items) {
     bytes.clear();
     for (const Text& text : example.texts) {
-      put(bytes, text.tokens.size(), 8);
-      put(bytes, text.prompt_tokens, 8);
-      for (const train::Token token : text.tokens) put(bytes, token, 4);
+      append_little_endian(bytes, std::uint64_t{text.tokens.size()});
+      append_little_endian(bytes, std::uint64_t{text.prompt_tokens});
+      for (const train::Token token : text.tokens) append_little_endian(bytes, token);
     }
-    put(bytes, example.good ? 1 : 0, 1);
+    bytes.push_back(example.good ? 1 : 0);
     hash.update(bytes);
   }
   return hash.finish();

@@ -14,6 +14,7 @@
 #include "base/format.h"
 #include "codec/json.h"
 #include "codec/json_items.h"
+#include "tuning/little_endian.h"
 #include "tuning/quoted.h"
 
 namespace loam::tuning {
@@ -29,20 +30,6 @@ constexpr codec::JsonLimits kHeaderLimits{
 std::unexpected<Error> corrupt(const std::string& what) {
   return fail(ErrorCode::kCorrupt, "read safetensors: " + what,
               "export the file again, or copy it again from where it is whole");
-}
-
-template <class Whole>
-Whole little_endian(ByteView bytes) {
-  Whole value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i)
-    value = static_cast<Whole>(value | Whole{bytes[i]} << (8 * i));
-  return value;
-}
-
-template <class Whole>
-void append_little_endian(Bytes& out, Whole value) {
-  for (std::size_t i = 0; i < sizeof value; ++i)
-    out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
 }
 
 // ---- numbers

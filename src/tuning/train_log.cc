@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "codec/json.h"
 #include "env/file.h"
+#include "tuning/json_members.h"
 
 namespace loam::tuning {
 namespace {
@@ -11,23 +12,13 @@ constexpr std::uint64_t kBytesMax = std::uint64_t{256} << 20;
 
 Result<StepReport> parse_line(std::string_view line) {
   const codec::Value value = LOAM_TRY(codec::parse_json(line));
-  const auto count = [&](std::string_view name) {
-    const codec::Value* found = value.find(name);
-    const std::int64_t* whole = found == nullptr ? nullptr : found->as_int();
-    return whole == nullptr || *whole < 0 ? 0 : static_cast<std::uint64_t>(*whole);
-  };
-  const auto number = [&](std::string_view name) {
-    const codec::Value* found = value.find(name);
-    const double* real = found == nullptr ? nullptr : found->as_double();
-    return real == nullptr ? static_cast<double>(count(name)) : *real;
-  };
   StepReport out;
-  out.step = count("step");
-  out.epoch = count("epoch");
-  out.loss = number("loss");
-  out.gradient_norm = number("gradient_norm");
-  out.rate = number("learning_rate");
-  out.tokens = count("tokens");
+  out.step = count_at(value, "step");
+  out.epoch = count_at(value, "epoch");
+  out.loss = number_at(value, "loss");
+  out.gradient_norm = number_at(value, "gradient_norm");
+  out.rate = number_at(value, "learning_rate");
+  out.tokens = count_at(value, "tokens");
   return out;
 }
 

@@ -8,7 +8,6 @@
 #include "dataset/layout.h"
 #include "engine/engine.h"
 #include "env/file.h"
-#include "train/cost.h"
 #include "train/weight_source.h"
 #include "tuning/adapter_run.h"
 #include "tuning/gguf_weights.h"
@@ -32,12 +31,12 @@ class Work {
     state_.error.reset();
     LOAM_TRY(doing("starting"));
     LOAM_TRY(check_recipe());
-    const catalog::Model model = LOAM_TRY(find_model());
+    const catalog::Model model = LOAM_TRY(find_base(setup_.catalog, job_.spec()));
     const auto source = LOAM_TRY(open_model(model));
     const Examples examples = LOAM_TRY(read_texts(model));
-    LOAM_TRY(check_tokens(model, *source, examples));
     LOAM_TRY(doing("reading the model"));
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
+    LOAM_TRY(check_tokens(model, weights.shape, examples));
     const Lineage lineage = lineage_of(model, examples);
     return train(weights, examples, lineage);
   }
@@ -71,17 +70,6 @@ class Work {
     return {};
   }
 
-  Result<catalog::Model> find_model() {
-    const JobSpec& spec = job_.spec();
-    auto model = setup_.catalog.find(crypto::digest_hex(spec.model_sha256));
-    if (!model && model.error().code == ErrorCode::kNotFound)
-      return fail(
-          ErrorCode::kNotFound,
-          format("train: the model that this began with, {}, is not here any more", spec.model),
-          format("pull it again; its SHA-256 is {}", crypto::digest_hex(spec.model_sha256)));
-    return model;
-  }
-
   /// The base model's file, once it is clear that it can be trained with this recipe here.
   Result<std::unique_ptr<train::WeightSource>> open_model(const catalog::Model& model) {
     env::Fd file = LOAM_TRY(setup_.catalog.open_verified(model));
@@ -94,7 +82,7 @@ class Work {
                          model.name, recipe.cutoff_len, model.facts.context),
                   "set a smaller cutoff_len in the recipe, and start a new training");
     const std::uint64_t needed =
-        memory_needed(recipe, shape, source->sizes("output.weight").has_value());
+        run_bytes(recipe, shape, source->sizes("output.weight").has_value());
     if (needed > setup_.memory_bytes_max)
       return fail(ErrorCode::kResourceExhausted,
                   format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
@@ -104,9 +92,8 @@ class Work {
     return source;
   }
 
-  static Result<> check_tokens(const catalog::Model& model, train::WeightSource& source,
+  static Result<> check_tokens(const catalog::Model& model, const train::Shape& shape,
                                const Examples& examples) {
-    const train::Shape shape = LOAM_TRY(train::read_shape(source));
     for (const Example& example : examples.items)
       if (std::ranges::any_of(example.texts, [&](const Text& text) {
             return std::ranges::max(text.tokens) >= shape.vocabulary;
@@ -120,8 +107,7 @@ class Work {
 
   /// That they are those that were verified when the job was made.
   Result<> check_rows(const env::Path& rows) const {
-    const env::Fd file = LOAM_TRY(env::open_read(rows));
-    const catalog::FileHash found = LOAM_TRY(catalog::hash_file(file, rows));
+    const catalog::FileHash found = LOAM_TRY(catalog::hash_file(rows));
     if (found.sha256 == job_.spec().rows_sha256) return {};
     return fail(ErrorCode::kCorrupt,
                 format("train: {} is not what it was when this training was made", rows.string()),
@@ -251,16 +237,15 @@ class Work {
 
 }  // namespace
 
-std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, bool has_head) {
-  // A checkpoint is put together in memory: parameters and optimizer, as numbers and as bytes.
-  constexpr std::uint64_t kCheckpointCopies = 8;
-  const train::AdapterOptions adapter{
-      .rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target};
-  return kCheckpointCopies * sizeof(float) * train::parameter_count(shape, adapter) +
-         train::training_bytes(shape, has_head, adapter,
-                               recipe.disable_gradient_checkpointing ? train::Keep::kProducts
-                                                                     : train::Keep::kLayerInputs,
-                               batch_tokens_max(recipe));
+Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec) {
+  const std::string hash = crypto::digest_hex(spec.model_sha256);
+  auto model = catalog.find(hash);
+  if (!model && model.error().code == ErrorCode::kNotFound)
+    return fail(
+        ErrorCode::kNotFound,
+        format("training {}: its base model, {}, is not here any more", spec.id, spec.model),
+        "pull it again; its SHA-256 is " + hash);
+  return model;
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

@@ -6,7 +6,6 @@
 
 #include "catalog/catalog.h"
 #include "env/clock.h"
-#include "train/weights.h"
 #include "tuning/job.h"
 
 namespace loam::tuning {
@@ -20,8 +19,9 @@ struct WorkSetup {
   std::function<bool()> stopping;      // asked between steps
 };
 
-/// Bytes that a run takes.
-std::uint64_t memory_needed(const Recipe& recipe, const train::Shape& shape, bool has_head);
+/// The model that the job trains on, by the hash of its file.
+/// @error NotFound  it is gone; the hint says what to pull.
+Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec);
 
 /// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
 /// fails is also said in the job's state. The result lies in adapter():
