@@ -8,9 +8,10 @@
 #   testing/*.cc -> library loam_<name>_testing, for TEST_LIBRARIES of this module and of others
 # DEPENDS is the closed list of modules that its files may include; tools/house.py checks it against
 # the includes and against the layers. LIBRARIES are private: a third-party header has one home.
-# NOT_UNDER_SANITIZERS is a GoogleTest pattern of tests that a sanitizer's runtime makes impossible.
+# NOT_UNDER_SANITIZERS and NEED_LLAMA are GoogleTest patterns of tests that a sanitizer's runtime, or a
+# build without llama.cpp, makes impossible.
 function(loam_module name)
-  cmake_parse_arguments(ARG "" "NOT_UNDER_SANITIZERS" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "NOT_UNDER_SANITIZERS;NEED_LLAMA" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${all})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -38,9 +39,17 @@ function(loam_module name)
       loam_${name} loam_flags ${ARG_LIBRARIES} ${ARG_TEST_LIBRARIES} loam::gtest)
     target_compile_definitions(${name}_test PRIVATE
       LOAM_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
+    set(impossible)
+    if(LOAM_SANITIZE)
+      list(APPEND impossible ${ARG_NOT_UNDER_SANITIZERS})
+    endif()
+    if(NOT LOAM_LLAMA)
+      list(APPEND impossible ${ARG_NEED_LLAMA})
+    endif()
     set(filter)
-    if(LOAM_SANITIZE AND ARG_NOT_UNDER_SANITIZERS)
-      set(filter TEST_FILTER "-${ARG_NOT_UNDER_SANITIZERS}")
+    if(impossible)
+      list(JOIN impossible ":" impossible)
+      set(filter TEST_FILTER "-${impossible}")
     endif()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 ${filter}
       PROPERTIES TIMEOUT 300 ENVIRONMENT "LOAM_TEST_MODEL=${LOAM_TEST_MODEL}")
