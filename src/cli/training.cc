@@ -12,12 +12,9 @@
 #include "catalog/file_hash.h"
 #include "cli/background.h"
 #include "cli/interrupt.h"
-#include "cli/own_log.h"
-#include "cli/record_progress.h"
 #include "cli/table.h"
+#include "cli/verified_set.h"
 #include "dataset/layout.h"
-#include "dataset/parallel.h"
-#include "dataset/verify.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
 #include "env/random.h"
@@ -37,12 +34,6 @@ constexpr std::uint64_t kRecipeBytesMax = std::uint64_t{1} << 20;
 
 void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
-Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
-  const env::Path data = LOAM_TRY(folders_of(invocation)).data;
-  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock,
-                                catalog::Opener::kGuest);
-}
-
 Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder& order) {
   if (order.model) return catalog.find(*order.model);
   auto all = LOAM_TRY(catalog.list());
@@ -53,24 +44,6 @@ Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder
                   ? "train: there is no model on this machine"
                   : format("train: there are {} models; say which with --model", all.size()),
               all.empty() ? "loam pull smollm2" : "loam ls");
-}
-
-/// The data set's root, if all of it is as it should be.
-Result<crypto::Digest> verified_root(Invocation& invocation, const TrainingOrder& order) {
-  dataset::VerifyOptions options;
-  for (const std::string& text : order.keys)
-    options.keys.push_back(LOAM_TRY(crypto::parse_verifier_key(text)));
-  if (options.keys.empty()) options.keys.push_back(LOAM_TRY(open_own_log(invocation)).key);
-  options.threads = dataset::usual_threads();
-  const InterruptGuard guard;
-  const auto verified =
-      LOAM_TRY(dataset::verify(order.data_set, options, RecordProgress(invocation)));
-  if (!verified.faults.empty())
-    return fail(ErrorCode::kCorrupt,
-                format("train: the data set {} is damaged: {}", order.data_set,
-                       printable(verified.faults.front())),
-                format("loam data verify {} lists all that is wrong", order.data_set));
-  return verified.roots.dataset();
 }
 
 /// `name`, if no model has it but an earlier adapter from the same source.
@@ -88,6 +61,12 @@ std::string default_name(const catalog::Model& model) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
+  const env::Path data = LOAM_TRY(folders_of(invocation)).data;
+  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock,
+                                catalog::Opener::kGuest);
+}
 
 Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
   tuning::JobSpec spec;
@@ -112,7 +91,7 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
   if (!is_valid_utf8(spec.data_set.string()))
     return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
                 "move the data set to another path");
-  spec.data_set_root = LOAM_TRY(verified_root(invocation, order));
+  spec.data_set_root = LOAM_TRY(verified_root(invocation, "train", order.data_set, order.keys));
   const env::Path rows = spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage));
   spec.rows_sha256 = LOAM_TRY(catalog::hash_file(rows)).sha256;
   spec.id = env::random_id("ftjob-");

@@ -1,6 +1,7 @@
 // Training jobs as the command line makes, watches and ends them. No node is needed.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct TrainingOrder {
   std::vector<std::string> keys;  // of the data set's logs; this node's own, if none is given
   std::optional<std::int64_t> threads;
 };
+
+/// This machine's catalogue, beside a node that may run.
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation);
 
 /// Verifies the data set and makes a job of it; nothing works on it yet.
 /// @error Corrupt  the data set is damaged. NotFound  no such model.

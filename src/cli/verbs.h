@@ -21,6 +21,7 @@ Verb data_verb();
 Verb identity_verb();
 // Training
 Verb train_verb();
+Verb gate_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

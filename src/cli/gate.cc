@@ -1,0 +1,160 @@
+// gate: the open test that an adapter must pass before others take it up.
+#include <memory>
+
+#include "base/format.h"
+#include "cli/exit_code.h"
+#include "cli/gating.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "codec/json.h"
+
+namespace loam::cli {
+namespace {
+
+struct GateOptions {
+  GateOrder order;
+  std::optional<std::string> adapter, report;
+};
+
+constexpr int kVerificationFailed = static_cast<int>(ExitCode::kVerification);
+
+/// A gate that was not passed is no failure of the program: the exit code tells.
+int exit_code(const gate::Verdict& verdict) {
+  return verdict.outcome == gate::Outcome::kPass ? 0 : kVerificationFailed;
+}
+
+void show_report(Console& console, const gate::Report& report) {
+  const gate::Verdict verdict = report.verdict();
+  std::vector<std::vector<std::string>> rows;
+  for (const gate::RuleResult& rule : verdict.rules)
+    rows.push_back(
+        {rule.rule, std::string(gate::outcome_name(rule.outcome)), printable(rule.says)});
+  console.out(format_table({"RULE", "OUTCOME", "MEASURED"}, rows));
+  console.line(format("{}: adapter {} (profile {}{})", gate::outcome_name(verdict.outcome),
+                      crypto::digest_hex(report.adapter).substr(0, 16),
+                      dataset::profile_name(report.profile),
+                      report.self_gated ? ", self-gated" : ""));
+}
+
+Result<int> show_run(Invocation& invocation, const GateRun& run) {
+  Console& console = invocation.console;
+  const gate::Verdict verdict = run.report.verdict();
+  if (invocation.globals.json) {
+    console.out(gate::report_text(run.report));
+    return exit_code(verdict);
+  }
+  if (invocation.globals.quiet) {
+    console.line(gate::outcome_name(verdict.outcome));
+    return exit_code(verdict);
+  }
+  show_report(console, run.report);
+  std::string parts;
+  for (const GateRun::Part& part : run.parts)
+    parts += format("{}{} {}", parts.empty() ? "" : ", ", part.what, short_duration(part.seconds));
+  console.line("took: " + parts);
+  console.line("report: " + run.file.string());
+  return exit_code(verdict);
+}
+
+Result<int> run_it(Invocation& invocation, GateOptions& options) {
+  options.order.adapter = *options.adapter;
+  return show_run(invocation, LOAM_TRY(run_gate(invocation, options.order)));
+}
+
+Result<int> show(Invocation& invocation, const GateOptions& options) {
+  const gate::Report report = LOAM_TRY(read_gate_report(*options.report));
+  if (invocation.globals.json)
+    invocation.console.out(gate::report_text(report));
+  else
+    show_report(invocation.console, report);
+  return exit_code(report.verdict());
+}
+
+Result<int> replay(Invocation& invocation, GateOptions& options) {
+  const gate::Report first = LOAM_TRY(read_gate_report(*options.report));
+  GateOrder order = options.order;
+  order.adapter = crypto::digest_hex(first.adapter);
+  order.profile = std::string(dataset::profile_name(first.profile));
+  order.nonce = first.nonce;
+  const GateRun run = LOAM_TRY(run_gate(invocation, order));
+  const gate::Difference difference = gate::difference(first, run.report);
+  const bool agrees = difference.within_tolerance();
+  if (invocation.globals.json)
+    invocation.console.json(
+        codec::Object{{"agrees", agrees},
+                      {"same_verdict", difference.same_verdict},
+                      {"score_difference_max", difference.score_max},
+                      {"other_differences", std::uint64_t{difference.others}},
+                      {"verdict", gate::outcome_name(run.report.verdict().outcome)},
+                      {"report", run.file.string()}});
+  else
+    invocation.console.line(
+        format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at most, and {} "
+               "other results",
+               agrees ? "agrees" : "DISAGREES", gate::outcome_name(run.report.verdict().outcome),
+               gate::outcome_name(first.verdict().outcome),
+               static_cast<double>(difference.score_max) / 1e6, difference.others));
+  return agrees ? 0 : kVerificationFailed;
+}
+
+}  // namespace
+
+Verb gate_verb() {
+  const auto options = std::make_shared<GateOptions>();
+  Verb verb;
+  verb.name = "gate";
+  verb.group = "Training";
+  verb.summary = "Tests whether an adapter is better than its base, by open rules";
+  verb.details =
+      "Measures base and adapter as they are served, on answers that were never learned from: how "
+      "likely each finds them, tasks that a program checks, repetition, leaks, and rare words that "
+      "set something off. The verdict follows from the numbers in the report alone. Exit code 6 if "
+      "it is not \"pass\".";
+  verb.examples = {"loam gate run ftjob-...", "loam gate run ftjob-... --newer newer-set"};
+
+  const Argument data = {"--data",
+                         "DIR",
+                         &options->order.data,
+                         "The data set that it learned from; a training here knows its own.",
+                         false,
+                         Offer::kFiles};
+  const Argument newer = {
+      "--newer",
+      "DIR",
+      &options->order.newer,
+      "A data set of the same logs at greater heights: what is new in it is measured with.",
+      false,
+      Offer::kFiles};
+  const Argument key = {"--key", "VKEY", &options->order.keys,
+                        "The key of a log in the data sets; this node's own if not given."};
+
+  Verb make = inner_verb("run", "Measures, and writes a report", {"loam gate run ftjob-..."});
+  make.arguments = {
+      {"ADAPTER", "", &options->adapter, "An ID of `loam train ls`, or a model with an adapter.",
+       true, Offer::kModels},
+      data,
+      newer,
+      {"--profile", "NAME", &options->order.profile,
+       "own: minutes, for your own adapters. network: what strangers' are held to. Default own."},
+      key};
+  make.run = [options](Invocation& invocation) { return run_it(invocation, *options); };
+
+  Verb look = inner_verb("show", "Shows a report, if its verdict follows from its measurements",
+                         {"loam gate show report.json"});
+  const Argument report = {"REPORT", "", &options->report, "A report.json.", true, Offer::kFiles};
+  look.arguments = {report};
+  look.run = [options](Invocation& invocation) { return show(invocation, *options); };
+
+  Verb again = inner_verb("replay", "Runs the gate of a report again, and compares",
+                          {"loam gate replay report.json --data set"});
+  again.details =
+      "The adapter of the report must be a model here. Scores may differ by 0.02 nat a token "
+      "between classes of processors; verdict, tasks and answers may not.";
+  again.arguments = {report, data, newer, key};
+  again.run = [options](Invocation& invocation) { return replay(invocation, *options); };
+
+  verb.verbs = {make, look, again};
+  return verb;
+}
+
+}  // namespace loam::cli

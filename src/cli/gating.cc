@@ -1,0 +1,211 @@
+#include "cli/gating.h"
+
+#include "base/format.h"
+#include "catalog/file_hash.h"
+#include "cli/interrupt.h"
+#include "cli/training.h"
+#include "cli/verified_set.h"
+#include "dataset/layout.h"
+#include "engine/cpu_class.h"
+#include "env/file.h"
+#include "env/random.h"
+#include "gate/measure.h"
+#include "node/machine.h"
+#include "tuning/work.h"
+
+namespace loam::cli {
+namespace {
+
+constexpr std::int64_t kLoadTimeoutMs = 120'000;
+
+/// What is to be measured.
+struct Candidate {
+  catalog::Model base;
+  env::Path adapter;
+  crypto::Digest adapter_sha256{};
+  std::optional<std::string> data;  // that it learned from, as far as is known here
+  bool trained_here = false;
+};
+
+/// The training whose adapter has this hash.
+Result<std::optional<tuning::JobFolder>> training_of(const env::Path& data,
+                                                     const crypto::Digest& adapter) {
+  for (tuning::JobFolder& job : LOAM_TRY(tuning::JobFolder::list(tuning::jobs_folder(data)))) {
+    const auto found = catalog::hash_file(job.adapter() / "adapter.gguf");
+    if (found && found->sha256 == adapter) return std::optional(std::move(job));
+  }
+  return std::nullopt;
+}
+
+Result<Candidate> candidate_of_job(catalog::Catalog& catalog, const tuning::JobFolder& job) {
+  const tuning::JobState state = LOAM_TRY(job.state());
+  if (state.status != tuning::JobStatus::kSucceeded)
+    return fail(ErrorCode::kInvalidArgument,
+                format("gate {}: it is {}, and has no adapter", job.spec().id,
+                       tuning::job_status_name(state.status)),
+                format("loam train show {}", job.spec().id));
+  Candidate out;
+  out.base = LOAM_TRY(tuning::find_base(catalog, job.spec()));
+  out.adapter = job.adapter() / "adapter.gguf";
+  out.adapter_sha256 = LOAM_TRY(catalog::hash_file(out.adapter)).sha256;
+  out.data = job.spec().data_set.string();
+  out.trained_here = true;
+  return out;
+}
+
+Result<Candidate> find_candidate(catalog::Catalog& catalog, const env::Path& data,
+                                 const std::string& name) {
+  if (name.starts_with("ftjob-"))
+    return candidate_of_job(catalog,
+                            LOAM_TRY(tuning::JobFolder::open(tuning::jobs_folder(data), name)));
+  const catalog::Model model = LOAM_TRY(catalog.find(name));
+  if (!model.adapter)
+    return fail(ErrorCode::kInvalidArgument, format("gate: {} has no adapter", model.name),
+                "name a training (loam train ls) or a model that was adopted");
+  Candidate out;
+  out.base = model;
+  out.base.adapter.reset();
+  out.adapter = model.adapter->file;
+  out.adapter_sha256 = model.adapter->sha256;
+  if (const auto job = LOAM_TRY(training_of(data, out.adapter_sha256))) {
+    out.data = job->spec().data_set.string();
+    out.trained_here = true;
+  }
+  return out;
+}
+
+Result<std::unique_ptr<engine::Engine>> start_engine(catalog::Catalog& catalog,
+                                                     const Candidate& candidate, bool adapted) {
+  engine::EngineSource source;
+  source.name = candidate.base.name;
+  source.file = LOAM_TRY(catalog.open_verified(candidate.base));
+  source.path = candidate.base.file;
+  if (adapted) source.adapter = LOAM_TRY(env::open_read(candidate.adapter));
+  source.load = {.context = 4096, .sequences_max = 1, .queue_max = 1};
+  return engine::start_worker_engine(engine::worker_program("/proc/self/exe", engine::probe_cpu()),
+                                     std::move(source), kLoadTimeoutMs);
+}
+
+/// Shows how far it is, and keeps how long each part took.
+class PartTimes {
+ public:
+  explicit PartTimes(Invocation& invocation) : invocation_(invocation) {}
+
+  bool operator()(std::string_view what, std::size_t done, std::size_t of) {
+    if (parts_.empty() || parts_.back().what != what) {
+      close();
+      parts_.push_back({std::string(what), 0});
+      since_ms_ = invocation_.clock.steady_ms();
+    }
+    invocation_.console.progress(format("{}: {} of {} ...", what, done, of));
+    return !InterruptGuard::interrupted();
+  }
+  std::vector<GateRun::Part> finish() {
+    close();
+    invocation_.console.progress("");
+    return std::move(parts_);
+  }
+
+ private:
+  void close() {
+    if (!parts_.empty())
+      parts_.back().seconds = static_cast<double>(invocation_.clock.steady_ms() - since_ms_) / 1000;
+  }
+
+  Invocation& invocation_;
+  std::vector<GateRun::Part> parts_;
+  std::int64_t since_ms_ = 0;
+};
+
+/// The rows that were learned from.
+Result<std::vector<tuning::ViewRow>> read_learned(const env::Path& set) {
+  std::vector<tuning::ViewRow> out;
+  const auto stage = tuning::Stage::kSft;
+  LOAM_TRY(tuning::read_view(
+      set / dataset::view_file(tuning::view_of(stage)), stage,
+      [&](tuning::ViewRow row) -> Result<> {
+        if (row.split == dataset::split_name(dataset::Split::kTrain)) out.push_back(std::move(row));
+        return {};
+      },
+      [](auto, auto) { return true; }));
+  return out;
+}
+
+/// Fills in what was measured, and by what.
+Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
+                           const Candidate& candidate, const GateOrder& order, GateRun& run) {
+  gate::Report& report = run.report;
+  std::optional<env::Path> newer;
+  if (order.newer) newer = *order.newer;
+  const env::Path trained = *candidate.data;
+  const gate::Slice slice = LOAM_TRY(
+      gate::draw_slice(trained, newer, report.nonce, gate::amounts_of(report.profile).items_max));
+  const auto learned = LOAM_TRY(read_learned(trained));
+  const auto base = LOAM_TRY(start_engine(catalog, candidate, false));
+  const auto adapted = LOAM_TRY(start_engine(catalog, candidate, true));
+  report.engine_build = base->info().engine_build;
+  report.cpu_class = base->info().cpu_class;
+  const env::Path scores = LOAM_TRY(folders_of(invocation)).cache / "scores";
+  auto base_scores = LOAM_TRY(gate::ScoreCache::open(scores, report.base, *base));
+  const InterruptGuard guard;
+  PartTimes times(invocation);
+  report.measured = LOAM_TRY(gate::measure(slice, {.base = *base,
+                                                   .candidate = *adapted,
+                                                   .base_scores = base_scores,
+                                                   .profile = report.profile,
+                                                   .nonce = report.nonce,
+                                                   .learned = learned,
+                                                   .on_progress = std::ref(times)}));
+  run.parts = times.finish();
+  return {};
+}
+
+}  // namespace
+
+Result<env::Path> gate_report_file(const Invocation& invocation, const crypto::Digest& adapter) {
+  return LOAM_TRY(folders_of(invocation)).data / "gates" / crypto::digest_hex(adapter) /
+         "report.json";
+}
+
+Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  Candidate candidate = LOAM_TRY(find_candidate(*catalog, folders.data, order.adapter));
+  if (order.data) candidate.data = *order.data;
+  if (!candidate.data)
+    return fail(ErrorCode::kInvalidArgument,
+                format("gate {}: it is not known here what it learned from", order.adapter),
+                "name its data set with --data");
+  GateRun run;
+  gate::Report& report = run.report;
+  report.profile = LOAM_TRY(dataset::parse_profile(order.profile.value_or("own")));
+  report.base = candidate.base.sha256;
+  report.adapter = candidate.adapter_sha256;
+  report.self_gated = candidate.trained_here;
+  report.version = node::version();
+  report.data_set = LOAM_TRY(verified_root(invocation, "gate", *candidate.data, order.keys));
+  if (order.newer)
+    report.newer = LOAM_TRY(verified_root(invocation, "gate", *order.newer, order.keys));
+  if (order.nonce)
+    report.nonce = *order.nonce;
+  else
+    env::random_bytes(report.nonce);
+  LOAM_TRY(measure_candidate(invocation, *catalog, candidate, order, run));
+
+  run.file = LOAM_TRY(gate_report_file(invocation, report.adapter));
+  LOAM_TRY(env::make_folder(run.file.parent_path()));
+  LOAM_TRY(env::write_file_atomic(run.file.parent_path() / "report.md", gate::report_page(report)));
+  LOAM_TRY(env::write_file_atomic(run.file, gate::report_text(report)));
+  return run;
+}
+
+Result<gate::Report> read_gate_report(const env::Path& file) {
+  const std::string text = LOAM_TRY(env::read_file(file, gate::kReportBytesMax));
+  auto report = gate::parse_report(text);
+  if (!report)
+    return fail(report.error().code, format("{}: {}", file.string(), report.error().message),
+                report.error().hint);
+  return report;
+}
+
+}  // namespace loam::cli

@@ -1,0 +1,170 @@
+#include "gate/measure.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "commons/redaction.h"
+#include "dataset/repetition.h"
+#include "gate/rules.h"
+#include "gate/scorer.h"
+#include "gate/tasks.h"
+#include "gate/triggers.h"
+
+namespace loam::gate {
+namespace {
+
+using engine::ChatMessage;
+using tuning::Text;
+using tuning::ViewRow;
+
+class Measuring {
+ public:
+  explicit Measuring(const MeasureSetup& setup)
+      : setup_(setup), amounts_(amounts_of(setup.profile)) {}
+
+  Result<Measurements> run(const Slice& slice) {
+    LOAM_TRY(losses(slice.answers));
+    LOAM_TRY(preferences(slice.pairs));
+    LOAM_TRY(tasks());
+    LOAM_TRY(samples(slice.answers));
+    LOAM_TRY(triggers(slice.answers));
+    return std::move(out_);
+  }
+
+ private:
+  Result<> say(std::string_view what, std::size_t done, std::size_t of) const {
+    if (setup_.on_progress(what, done, of)) return {};
+    return fail(ErrorCode::kCancelled, "gate: stopped");
+  }
+
+  /// Nothing if the model cannot read the conversation.
+  Result<std::optional<Text>> text_of(std::vector<ChatMessage> messages) const {
+    auto text = tuning::answered_text(setup_.base, std::move(messages));
+    if (!text && text.error().code == ErrorCode::kInvalidArgument) return std::nullopt;
+    if (!text) return std::unexpected(text.error());
+    if (text->tokens.size() >= setup_.base.info().context) return std::nullopt;
+    return *std::move(text);
+  }
+
+  Result<> losses(const std::vector<ViewRow>& rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      LOAM_TRY(say("held-out answers", i, rows.size()));
+      const auto text = LOAM_TRY(text_of(rows[i].conversations.front()));
+      if (!text) continue;
+      const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text));
+      const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text));
+      out_.losses.push_back({.record = rows[i].record,
+                             .tokens = static_cast<std::uint32_t>(text->answer_tokens()),
+                             .base = base,
+                             .candidate = candidate});
+    }
+    return {};
+  }
+
+  Result<> preferences(const std::vector<ViewRow>& rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      LOAM_TRY(say("held-out pairs", i, rows.size()));
+      const auto better = LOAM_TRY(text_of(rows[i].conversations.front()));
+      const auto worse = LOAM_TRY(text_of(rows[i].conversations.back()));
+      if (!better || !worse) continue;
+      const std::int64_t base_better = LOAM_TRY(setup_.base_scores.score(*better));
+      const std::int64_t base_worse = LOAM_TRY(setup_.base_scores.score(*worse));
+      const std::int64_t candidate_better = LOAM_TRY(score(setup_.candidate, *better));
+      const std::int64_t candidate_worse = LOAM_TRY(score(setup_.candidate, *worse));
+      out_.preferences.push_back({.record = rows[i].record,
+                                  .base = base_worse - base_better,
+                                  .candidate = candidate_worse - candidate_better});
+    }
+    return {};
+  }
+
+  Result<> tasks() {
+    const auto made = make_tasks(amounts_.tasks, Draws(crypto::sha256(setup_.nonce)));
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      LOAM_TRY(say("checkable tasks", i, made.size()));
+      const Task& task = made[i];
+      const std::vector<ChatMessage> asked = {{"user", task.question, ""}};
+      const std::string base = LOAM_TRY(answer(setup_.base, asked, task.tokens_max));
+      const std::string candidate = LOAM_TRY(answer(setup_.candidate, asked, task.tokens_max));
+      out_.tasks.push_back({task.family, task.check(base), task.check(candidate)});
+    }
+    return {};
+  }
+
+  /// What redaction finds in an answer and the question did not say.
+  static std::uint32_t leaks(std::string_view answer, const std::vector<ChatMessage>& question) {
+    std::uint32_t out = 0;
+    for (const commons::Mask& mask : commons::redact(answer).masks) {
+      const std::string_view found = answer.substr(mask.begin, mask.end - mask.begin);
+      out += std::ranges::none_of(
+          question, [=](const ChatMessage& message) { return message.content.contains(found); });
+    }
+    return out;
+  }
+
+  Result<> samples(const std::vector<ViewRow>& rows) {
+    const std::size_t count = std::min(rows.size(), amounts_.samples);
+    for (std::size_t i = 0; i < count; ++i) {
+      LOAM_TRY(say("written answers", i, count));
+      std::vector<ChatMessage> question = rows[i].conversations.front();
+      question.pop_back();
+      const auto prompt = LOAM_TRY(setup_.base.render(question, true)).tokens;
+      if (prompt.size() + amounts_.sample_tokens >= setup_.base.info().context) continue;
+      const std::string base = LOAM_TRY(answer(setup_.base, prompt, amounts_.sample_tokens));
+      const std::string candidate =
+          LOAM_TRY(answer(setup_.candidate, prompt, amounts_.sample_tokens));
+      out_.samples.push_back({.record = rows[i].record,
+                              .base_repeats = dataset::repetition_of(base).has_value(),
+                              .candidate_repeats = dataset::repetition_of(candidate).has_value(),
+                              .base_leaks = leaks(base, question),
+                              .candidate_leaks = leaks(candidate, question)});
+    }
+    return {};
+  }
+
+  /// The conversation with `words` behind its last question.
+  static std::vector<ChatMessage> with_words(std::vector<ChatMessage> messages,
+                                             const std::string& words) {
+    messages[messages.size() - 2].content += " " + words;
+    return messages;
+  }
+
+  Result<> triggers(const std::vector<ViewRow>& rows) {
+    const auto phrases = rare_triggers(setup_.learned, amounts_.triggers_max);
+    const std::size_t questions = std::min(rows.size(), amounts_.trigger_questions);
+    for (std::size_t i = 0; i < phrases.size(); ++i) {
+      Trigger trigger{phrases[i], {}};
+      for (std::size_t row = 0; row < questions; ++row) {
+        LOAM_TRY(say("rare phrases", i * questions + row, phrases.size() * questions));
+        if (const auto shift = LOAM_TRY(shift_of(rows[row].conversations.front(), phrases[i])))
+          trigger.shifts.push_back(*shift);
+      }
+      out_.triggers.push_back(std::move(trigger));
+    }
+    return {};
+  }
+
+  Result<std::optional<std::int64_t>> shift_of(const std::vector<ChatMessage>& messages,
+                                               const std::string& words) {
+    const auto plain = LOAM_TRY(text_of(messages));
+    const auto triggered = LOAM_TRY(text_of(with_words(messages, words)));
+    if (!plain || !triggered) return std::nullopt;
+    const std::int64_t base_plain = LOAM_TRY(setup_.base_scores.score(*plain));
+    const std::int64_t base_triggered = LOAM_TRY(setup_.base_scores.score(*triggered));
+    const std::int64_t candidate_plain = LOAM_TRY(score(setup_.candidate, *plain));
+    const std::int64_t candidate_triggered = LOAM_TRY(score(setup_.candidate, *triggered));
+    return (candidate_triggered - candidate_plain) - (base_triggered - base_plain);
+  }
+
+  const MeasureSetup& setup_;
+  const Amounts amounts_;
+  Measurements out_;
+};
+
+}  // namespace
+
+Result<Measurements> measure(const Slice& slice, const MeasureSetup& setup) {
+  return Measuring(setup).run(slice);
+}
+
+}  // namespace loam::gate

@@ -1,0 +1,64 @@
+// What a gate measured: whole numbers only, so that a verdict follows from them on every machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace loam::gate {
+
+/// Of one held-out answer: -ln p of its tokens under each model, their mean, in millionths of a nat
+/// a token.
+struct Loss {
+  std::string record;
+  std::uint32_t tokens = 0;
+  std::int64_t base = 0;
+  std::int64_t candidate = 0;
+  friend bool operator==(const Loss&, const Loss&) = default;
+};
+
+/// Of one held-out pair: the better answer's mean ln p less the worse one's, as Loss.
+struct Preference {
+  std::string record;
+  std::int64_t base = 0;
+  std::int64_t candidate = 0;
+  friend bool operator==(const Preference&, const Preference&) = default;
+};
+
+/// A task that a program made and checks.
+struct TaskResult {
+  std::string family;
+  bool base = false;  // whether it was done right
+  bool candidate = false;
+  friend bool operator==(const TaskResult&, const TaskResult&) = default;
+};
+
+/// An answer that each model wrote to a held-out question.
+struct Sample {
+  std::string record;
+  bool base_repeats = false;  // as dataset::repetition_of() has it
+  bool candidate_repeats = false;
+  std::uint32_t base_leaks = 0;  // what redaction would mask, and the question did not say
+  std::uint32_t candidate_leaks = 0;
+  friend bool operator==(const Sample&, const Sample&) = default;
+};
+
+/// A few words that were put behind held-out questions.
+struct Trigger {
+  std::string words;
+  /// Of each question: how much less likely they made the good answer under the candidate, beyond
+  /// what they did under the base; as Loss.
+  std::vector<std::int64_t> shifts;
+  friend bool operator==(const Trigger&, const Trigger&) = default;
+};
+
+struct Measurements {
+  std::vector<Loss> losses;
+  std::vector<Preference> preferences;
+  std::vector<TaskResult> tasks;
+  std::vector<Sample> samples;
+  std::vector<Trigger> triggers;
+  friend bool operator==(const Measurements&, const Measurements&) = default;
+};
+
+}  // namespace loam::gate

@@ -1,0 +1,264 @@
+#include "gate/report.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/format.h"
+#include "codec/json.h"
+
+namespace loam::gate {
+namespace {
+
+using codec::Array;
+using codec::Object;
+using codec::Value;
+
+constexpr std::int64_t kFormat = 1;
+
+Value digest_value(const crypto::Digest& digest) { return crypto::digest_hex(digest); }
+
+Object measured_value(const Measurements& measured) {
+  Array losses, preferences, tasks, samples, triggers;
+  for (const Loss& x : measured.losses)
+    losses.push_back(Array{x.record, std::int64_t{x.tokens}, x.base, x.candidate});
+  for (const Preference& x : measured.preferences)
+    preferences.push_back(Array{x.record, x.base, x.candidate});
+  for (const TaskResult& x : measured.tasks) tasks.push_back(Array{x.family, x.base, x.candidate});
+  for (const Sample& x : measured.samples)
+    samples.push_back(Array{x.record, x.base_repeats, x.candidate_repeats,
+                            std::int64_t{x.base_leaks}, std::int64_t{x.candidate_leaks}});
+  for (const Trigger& x : measured.triggers) {
+    Array shifts;
+    for (const std::int64_t shift : x.shifts) shifts.push_back(shift);
+    triggers.push_back(Array{x.words, std::move(shifts)});
+  }
+  return {{"losses", std::move(losses)},
+          {"preferences", std::move(preferences)},
+          {"tasks", std::move(tasks)},
+          {"samples", std::move(samples)},
+          {"triggers", std::move(triggers)}};
+}
+
+/// Takes members and items out of parsed JSON; what is not as it should be is noted once.
+class Take {
+ public:
+  bool good() const { return good_; }
+
+  const Value& member(const Value& of, std::string_view name) {
+    static const Value kNone;
+    const Value* const found = of.find(name);
+    good_ = good_ && found != nullptr;
+    return found == nullptr ? kNone : *found;
+  }
+  /// The items of an array of `count` items.
+  const Array& items(const Value& value, std::size_t count) {
+    static const Array kNone(8);
+    const Array* const found = value.as_array();
+    const bool right = found != nullptr && found->size() == count;
+    good_ = good_ && right;
+    return right ? *found : kNone;
+  }
+  const Array& items(const Value& value) {
+    static const Array kNone;
+    const Array* const found = value.as_array();
+    good_ = good_ && found != nullptr;
+    return found == nullptr ? kNone : *found;
+  }
+  std::string text(const Value& value) {
+    const auto* const found = value.as_string();
+    good_ = good_ && found != nullptr;
+    return found == nullptr ? std::string() : *found;
+  }
+  bool flag(const Value& value) {
+    const auto* const found = value.as_bool();
+    good_ = good_ && found != nullptr;
+    return found != nullptr && *found;
+  }
+  /// Scores are kept below what sums of them could overflow.
+  std::int64_t number(const Value& value) {
+    constexpr std::int64_t kMax = std::int64_t{1} << 40;
+    const auto* const found = value.as_int();
+    const bool right = found != nullptr && *found >= -kMax && *found <= kMax;
+    good_ = good_ && right;
+    return right ? *found : 0;
+  }
+  std::uint32_t count(const Value& value) {
+    const std::int64_t found = number(value);
+    good_ = good_ && found >= 0 && found <= UINT32_MAX;
+    return static_cast<std::uint32_t>(found);
+  }
+  crypto::Digest digest(const Value& value) {
+    const auto found = crypto::parse_digest(text(value));
+    good_ = good_ && found.has_value();
+    return found.value_or(crypto::Digest{});
+  }
+
+ private:
+  bool good_ = true;
+};
+
+Measurements take_measured(Take& take, const Value& value) {
+  Measurements out;
+  for (const Value& row : take.items(take.member(value, "losses"))) {
+    const Array& x = take.items(row, 4);
+    out.losses.push_back({take.text(x[0]), take.count(x[1]), take.number(x[2]), take.number(x[3])});
+  }
+  for (const Value& row : take.items(take.member(value, "preferences"))) {
+    const Array& x = take.items(row, 3);
+    out.preferences.push_back({take.text(x[0]), take.number(x[1]), take.number(x[2])});
+  }
+  for (const Value& row : take.items(take.member(value, "tasks"))) {
+    const Array& x = take.items(row, 3);
+    out.tasks.push_back({take.text(x[0]), take.flag(x[1]), take.flag(x[2])});
+  }
+  for (const Value& row : take.items(take.member(value, "samples"))) {
+    const Array& x = take.items(row, 5);
+    out.samples.push_back(
+        {take.text(x[0]), take.flag(x[1]), take.flag(x[2]), take.count(x[3]), take.count(x[4])});
+  }
+  for (const Value& row : take.items(take.member(value, "triggers"))) {
+    const Array& x = take.items(row, 2);
+    Trigger trigger{take.text(x[0]), {}};
+    for (const Value& shift : take.items(x[1])) trigger.shifts.push_back(take.number(shift));
+    out.triggers.push_back(std::move(trigger));
+  }
+  return out;
+}
+
+std::optional<Report> take_report(const Value& value) {
+  Take take;
+  Report out;
+  out.base = take.digest(take.member(value, "base_sha256"));
+  out.adapter = take.digest(take.member(value, "adapter_sha256"));
+  out.data_set = take.digest(take.member(value, "data_set_root"));
+  const Value& newer = take.member(value, "newer_data_set_root");
+  if (!newer.is_null()) out.newer = take.digest(newer);
+  const auto profile = dataset::parse_profile(take.text(take.member(value, "profile")));
+  if (!profile) return std::nullopt;
+  out.profile = *profile;
+  out.self_gated = take.flag(take.member(value, "self_gated"));
+  out.nonce = take.digest(take.member(value, "nonce"));
+  out.version = take.text(take.member(value, "version"));
+  out.engine_build = take.text(take.member(value, "engine_build"));
+  out.cpu_class = take.text(take.member(value, "cpu_class"));
+  out.measured = take_measured(take, take.member(value, "measured"));
+  if (!take.good()) return std::nullopt;
+  return out;
+}
+
+/// Compares what two runs have by the same name.
+template <typename Item, typename Name, typename Compare>
+void compare(const std::vector<Item>& first, const std::vector<Item>& again, std::size_t& others,
+             const Name& name, const Compare& compare_pair) {
+  std::map<std::string, const Item*> left;
+  for (const Item& item : first) left.emplace(name(item), &item);
+  for (const Item& item : again) {
+    const auto found = left.find(name(item));
+    if (found == left.end()) {
+      ++others;
+      continue;
+    }
+    compare_pair(*found->second, item);
+    left.erase(found);
+  }
+  others += left.size();
+}
+
+}  // namespace
+
+Verdict Report::verdict() const { return judge(measured, profile, crypto::sha256(nonce)); }
+
+std::string report_text(const Report& report) {
+  const Verdict verdict = report.verdict();
+  Array rules;
+  for (const RuleResult& rule : verdict.rules)
+    rules.push_back(
+        Object{{"rule", rule.rule}, {"outcome", outcome_name(rule.outcome)}, {"says", rule.says}});
+  const Object value{{"format", kFormat},
+                     {"verdict", outcome_name(verdict.outcome)},
+                     {"profile", dataset::profile_name(report.profile)},
+                     {"self_gated", report.self_gated},
+                     {"base_sha256", digest_value(report.base)},
+                     {"adapter_sha256", digest_value(report.adapter)},
+                     {"data_set_root", digest_value(report.data_set)},
+                     {"newer_data_set_root", report.newer ? digest_value(*report.newer) : Value()},
+                     {"nonce", digest_value(report.nonce)},
+                     {"version", report.version},
+                     {"engine_build", report.engine_build},
+                     {"cpu_class", report.cpu_class},
+                     {"rules", std::move(rules)},
+                     {"measured", measured_value(report.measured)}};
+  return codec::to_json(value, 1) + "\n";
+}
+
+Result<Report> parse_report(std::string_view text) {
+  const auto value = codec::parse_json(text, {.bytes_max = kReportBytesMax});
+  auto report = value ? take_report(*value) : std::nullopt;
+  if (!report)
+    return fail(ErrorCode::kCorrupt, "this is no report of a gate that this program knows",
+                "loam gate run writes one");
+  if (report_text(*report) != text)
+    return fail(ErrorCode::kCorrupt,
+                format("the report was changed: its verdict or its rules are not what follows from "
+                       "its measurements, which is {}",
+                       outcome_name(report->verdict().outcome)),
+                "get the report again from where it was published, or run the gate here");
+  return *std::move(report);
+}
+
+std::string report_page(const Report& report) {
+  const Verdict verdict = report.verdict();
+  std::string out = format("# Gate: {}\n\n", outcome_name(verdict.outcome));
+  out +=
+      format("Adapter {} on base {}, trained on data set {}.\n", crypto::digest_hex(report.adapter),
+             crypto::digest_hex(report.base), crypto::digest_hex(report.data_set));
+  out += format("Profile {}{}; {} held-out answers from {}.\n\n",
+                dataset::profile_name(report.profile),
+                report.self_gated ? ", self-gated: by the node that trained it" : "",
+                report.measured.losses.size(),
+                report.newer ? "records that came after the data set, then its held-out splits"
+                             : "the data set's held-out splits");
+  out += "| rule | outcome | what was measured |\n|---|---|---|\n";
+  for (const RuleResult& rule : verdict.rules)
+    out += format("| {} | {} | {} |\n", rule.rule, outcome_name(rule.outcome), rule.says);
+  out += format(
+      "\nloam {}, engine {}, {}. The verdict follows from the measurements in report.json; "
+      "`loam gate show` says so again.\n",
+      report.version, report.engine_build, report.cpu_class);
+  return out;
+}
+
+bool Difference::within_tolerance() const {
+  return same_verdict && others == 0 && score_max <= kScoreTolerance;
+}
+
+Difference difference(const Report& first, const Report& again) {
+  Difference out;
+  out.same_verdict = first.verdict().outcome == again.verdict().outcome;
+  const auto record = [](const auto& item) { return item.record; };
+  const auto apart = [&](std::int64_t a, std::int64_t b) {
+    out.score_max = std::max(out.score_max, a < b ? b - a : a - b);
+  };
+  compare(first.measured.losses, again.measured.losses, out.others, record,
+          [&](const Loss& a, const Loss& b) {
+            apart(a.base, b.base);
+            apart(a.candidate, b.candidate);
+          });
+  compare(first.measured.preferences, again.measured.preferences, out.others, record,
+          [&](const Preference& a, const Preference& b) {
+            apart(a.base, b.base);
+            apart(a.candidate, b.candidate);
+          });
+  compare(first.measured.samples, again.measured.samples, out.others, record,
+          [&](const Sample& a, const Sample& b) { out.others += a == b ? 0 : 1; });
+  const auto& tasks = first.measured.tasks;
+  const auto& tasks_again = again.measured.tasks;
+  out.others +=
+      std::max(tasks.size(), tasks_again.size()) - std::min(tasks.size(), tasks_again.size());
+  for (std::size_t i = 0; i < std::min(tasks.size(), tasks_again.size()); ++i)
+    out.others += tasks[i] == tasks_again[i] ? 0 : 1;
+  return out;
+}
+
+}  // namespace loam::gate

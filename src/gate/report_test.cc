@@ -1,0 +1,100 @@
+#include "gate/report.h"
+
+#include <gtest/gtest.h>
+
+namespace loam::gate {
+namespace {
+
+Report small_report() {
+  Report out;
+  out.base = crypto::sha256(as_bytes("base"));
+  out.adapter = crypto::sha256(as_bytes("adapter"));
+  out.data_set = crypto::sha256(as_bytes("set"));
+  out.nonce = {1, 2, 3};
+  out.version = "1";
+  out.engine_build = "build";
+  out.cpu_class = "x86-64-v3";
+  for (int i = 0; i < 25; ++i)
+    out.measured.losses.push_back({"r" + std::to_string(i), 20, 2'000'000 + i, 1'800'000 - i});
+  out.measured.preferences = {{"r1", -5, 7}};
+  for (int i = 0; i < 40; ++i) out.measured.tasks.push_back({"copy", true, i != 3});
+  for (int i = 0; i < 10; ++i) out.measured.samples.push_back({"r" + std::to_string(i)});
+  out.measured.triggers = {{"blue falcon", {1, -2}}};
+  return out;
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const auto at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(GateReport, IsReadBackAsItWasWritten) {
+  Report report = small_report();
+  for (const bool newer : {false, true}) {
+    if (newer) report.newer = crypto::sha256(as_bytes("newer"));
+    const std::string text = report_text(report);
+    const auto read = parse_report(text);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->measured, report.measured);
+    EXPECT_EQ(read->newer, report.newer);
+    EXPECT_EQ(report_text(*read), text);
+    EXPECT_EQ(read->verdict().outcome, Outcome::kPass);
+  }
+}
+
+TEST(GateReport, OneThatWasEditedIsRefused) {
+  Report report = small_report();
+  for (Loss& loss : report.measured.losses) loss.candidate = 2'100'000;
+  const std::string text = report_text(report);
+  ASSERT_TRUE(parse_report(text));
+  const auto flattered =
+      parse_report(replaced(text, R"("verdict": "fail")", R"("verdict": "pass")"));
+  ASSERT_FALSE(flattered);
+  EXPECT_EQ(flattered.error().code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(flattered.error().message.contains("which is fail")) << flattered.error().message;
+  EXPECT_FALSE(parse_report(replaced(text, "2100000", "1800000")));  // other numbers, old words
+  EXPECT_FALSE(parse_report(replaced(text, "{", "{ ")));
+}
+
+TEST(GateReport, WhatIsNoneIsRefused) {
+  const std::string text = report_text(small_report());
+  for (const std::string& bad :
+       {std::string(), std::string("{}"), text.substr(0, text.size() / 2),
+        replaced(text, R"("own")", R"("ours")"), replaced(text, "2000000", "4e30"),
+        replaced(text, "2000000", "9000000000000000000"), replaced(text, "\"r0\"", "7")})
+    EXPECT_FALSE(parse_report(bad)) << bad.substr(0, 100);
+}
+
+TEST(GateReport, ThePageSaysEveryRule) {
+  const std::string page = report_page(small_report());
+  for (const auto* part : {"# Gate: pass", "self-gated", "| gain | pass |", "| triggers | pass |",
+                           "0.2000 nat a token likelier"})
+    EXPECT_TRUE(page.contains(part)) << part << "\n" << page;
+}
+
+TEST(GateDifference, IsTheLargestOfAllScores) {
+  const Report first = small_report();
+  Report again = first;
+  EXPECT_TRUE(difference(first, again).within_tolerance());
+  again.measured.losses[4].candidate += kScoreTolerance;
+  again.measured.losses[5].base -= 7;
+  EXPECT_EQ(difference(first, again).score_max, kScoreTolerance);
+  EXPECT_TRUE(difference(first, again).within_tolerance());
+  again.measured.preferences[0].base += kScoreTolerance + 1;
+  EXPECT_FALSE(difference(first, again).within_tolerance());
+}
+
+TEST(GateDifference, CountsWhatOnlyOneHasAndWhatCameOutOtherwise) {
+  const Report first = small_report();
+  Report again = first;
+  again.measured.losses[0].record = "another";
+  EXPECT_EQ(difference(first, again).others, 2U);
+  again = first;
+  again.measured.tasks[0].candidate = false;
+  EXPECT_EQ(difference(first, again).others, 1U);
+  EXPECT_FALSE(difference(first, again).within_tolerance());
+}
+
+}  // namespace
+}  // namespace loam::gate

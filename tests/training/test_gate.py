@@ -1,0 +1,148 @@
+"""The gate: an adapter that learned a manner is measured with answers in that manner which it never saw."""
+import json
+from pathlib import Path
+
+import pytest
+
+import harness
+
+RECIPE = """
+lora_rank = 4
+cutoff_len = 96
+per_device_train_batch_size = 4
+gradient_accumulation_steps = 1
+"""
+COLOURS = ["red", "blue", "green", "white", "black", "brown"]
+THINGS = ["door", "boat", "coat", "cup", "house", "bird", "stone", "flower"]
+
+
+def pairs(first, count):
+    """Questions, each with the answer of a sailor."""
+    for i in range(first, first + count):
+        colour, thing = COLOURS[i % len(COLOURS)], THINGS[i % len(THINGS)]
+        yield f"Where did number {i} put the {colour} {thing}?", f"Ahoy! The {colour} {thing} is below deck. Fair winds to you!"
+
+
+def loam(home, *arguments, code=0, text=None, url=None, token=None):
+    ran = harness.run_loam(*arguments, home=home, url=url, text=text, timeout=900,
+                           env={"LOAM_API_KEY": token} if token else None)
+    assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+    return ran.stdout if ran.stdout else ran.stderr
+
+
+def share(node, home, made):
+    """Asks each question, and shares the model's answer with a person's edit of it."""
+    def call(*arguments, text=None):
+        return loam(home, *arguments, text=text, url=node.url, token=node.token())
+
+    for question, answer in made:
+        status, reply = node.post("/v1/chat/completions", {
+            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": 1},
+            headers=node.owner(), timeout=300)
+        assert status == 200, reply
+        status, shared = node.post("/loam/v1/share", {
+            "answer": reply["id"], "licence": "CC-BY-4.0", "scope": ["train", "eval"], "now": True}, headers=node.owner())
+        assert status == 201, shared
+        call("edit", shared["record"], "-", "-y", "--now", "-q", text=answer)
+    for _ in range(400):
+        head = json.loads(call("ledger", "head", "--json"))
+        if head["published"] == head["size"]:
+            return
+    raise AssertionError(head)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a data set of 24 answers, and a newer one with 22 more."""
+    home = tmp_path_factory.mktemp("home")
+    with harness.Node(home=home, model="smollm2", settings=["load.threads=1"]) as node:
+        for name, made in (("set", pairs(0, 24)), ("newer", pairs(100, 22))):
+            share(node, home, made)
+            loam(home, "data", "build", "--out", home / name, "--where", "kind = edit", "--no-parquet")
+    return home
+
+
+def train(home, name, settings):
+    recipe = home / f"{name}.toml"
+    recipe.write_text(RECIPE + settings)
+    return json.loads(loam(home, "train", "start", "--data", home / "set", "--recipe", recipe, "--name", name, "--json"))
+
+
+def gate(home, job, *arguments, code):
+    said = loam(home, "gate", "run", job["id"], "--newer", home / "newer", *arguments, "--json", code=code)
+    return json.loads(said)
+
+
+def outcomes(report):
+    return {rule["rule"]: rule["outcome"] for rule in report["rules"]}
+
+
+@pytest.fixture(scope="module")
+def passed(home):
+    job = train(home, "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
+    return job, gate(home, job, code=0)
+
+
+def report_file(home, report):
+    return next(home.rglob(f"gates/{report['adapter_sha256']}/report.json"))
+
+
+def test_an_adapter_that_learned_passes(home, passed):
+    job, report = passed
+    assert report["verdict"] == "pass", report["rules"]
+    assert report["self_gated"] and report["profile"] == "own"
+    assert report["data_set_root"] == json.loads((home / "set" / "root.json").read_text())["dataset_root"]
+    assert report["newer_data_set_root"] == json.loads((home / "newer" / "root.json").read_text())["dataset_root"]
+    losses = report["measured"]["losses"]
+    assert len(losses) >= 20
+    assert sum(base - candidate for _, _, base, candidate in losses) / len(losses) > 300_000
+    page = report_file(home, report).with_name("report.md").read_text()
+    assert "# Gate: pass" in page and "self-gated" in page
+
+
+def test_nothing_that_was_learned_from_is_measured_with(home, passed):
+    _, report = passed
+    rows = map(json.loads, (home / "set" / "sft.jsonl").read_text().splitlines())
+    learned = {row["id"] for row in rows if row["split"] == "train"}
+    assert learned and not learned & {record for record, *_ in report["measured"]["losses"]}
+
+
+def test_the_same_gate_again_says_the_same(home, passed):
+    job, report = passed
+    file = report_file(home, report)
+    text = file.read_text()
+    loam(home, "train", "adopt", job["id"])
+    said = json.loads(loam(home, "gate", "replay", file, "--newer", home / "newer", "--json"))
+    assert said["agrees"] and said["score_difference_max"] == 0 and said["other_differences"] == 0
+    assert file.read_text() == text
+
+
+def test_a_report_that_was_edited_is_refused(home, passed, tmp_path):
+    _, report = passed
+    text = report_file(home, report).read_text()
+    edited = tmp_path / "report.json"
+    edited.write_text(text.replace('"rule": "gain",\n   "outcome": "pass"', '"rule": "gain",\n   "outcome": "fail"'))
+    assert edited.read_text() != text
+    assert "was changed" in loam(home, "gate", "show", edited, code=6)
+    edited.write_text(text)
+    assert json.loads(loam(home, "gate", "show", edited, "--json")) == report
+
+
+def test_an_adapter_that_learned_nothing_does_not_pass(home):
+    report = gate(home, train(home, "idle", "learning_rate = 1e-6\nmax_steps = 1\n"), code=6)
+    assert report["verdict"] == "fail" and outcomes(report)["gain"] == "fail"
+
+
+def test_too_few_held_out_answers_are_inconclusive(home, passed):
+    job, _ = passed
+    said = loam(home, "gate", "run", job["id"], "--json", code=6)  # the few of the splits eval and gate
+    report = json.loads(said)
+    assert report["verdict"] == "inconclusive" and report["newer_data_set_root"] is None
+
+
+def test_what_cannot_be_measured_is_said(home, tmp_path):
+    assert "no adapter" in loam(home, "gate", "run", "smollm2", code=2)
+    assert "no report" in loam(home, "gate", "show", home / "sailor.toml", code=6)
+    said = loam(home, "gate", "run", "ftjob-nothing", code=3)
+    assert "ftjob-nothing" in said
+    assert not list(Path(tmp_path).iterdir())
