@@ -37,12 +37,6 @@ constexpr std::uint64_t kRecipeBytesMax = std::uint64_t{1} << 20;
 
 void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
-Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
-  const env::Path data = LOAM_TRY(folders_of(invocation)).data;
-  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock,
-                                catalog::Opener::kGuest);
-}
-
 Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder& order) {
   if (order.model) return catalog.find(*order.model);
   auto all = LOAM_TRY(catalog.list());
@@ -88,6 +82,12 @@ std::string default_name(const catalog::Model& model) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation) {
+  const env::Path data = LOAM_TRY(folders_of(invocation)).data;
+  return catalog::Catalog::open(data / "catalog.db", data / "models", invocation.clock,
+                                catalog::Opener::kGuest);
+}
 
 Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
   tuning::JobSpec spec;

@@ -1,6 +1,7 @@
 // Training jobs as the command line makes, watches and ends them. No node is needed.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "tuning/job.h"
 
 namespace loam::cli {
+
+/// The models of this machine, beside a node that may run.
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation);
 
 struct TrainingOrder {
   std::string data_set;

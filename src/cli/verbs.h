@@ -21,6 +21,8 @@ Verb data_verb();
 Verb identity_verb();
 // Training
 Verb train_verb();
+Verb publish_verb();
+Verb model_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

@@ -61,7 +61,37 @@ class HttpBlobs final : public BlobSource {
   const std::function<bool()> should_stop_;
 };
 
+class AnyBlobs final : public BlobSource {
+ public:
+  explicit AnyBlobs(std::vector<std::unique_ptr<BlobSource>> sources)
+      : sources_(std::move(sources)) {}
+
+  Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
+    Result<std::string> out = fail(ErrorCode::kNotFound, "there is no such file");
+    for (const auto& source : sources_) {
+      auto content = source->read(digest, bytes_max);
+      if (content && crypto::sha256(as_bytes(*content)) == digest) return content;
+      if (!content && content.error().code == ErrorCode::kCancelled) return content;
+      const bool says_more = content || content.error().code != ErrorCode::kNotFound;
+      if (!out && out.error().code == ErrorCode::kNotFound && says_more) out = std::move(content);
+    }
+    return out;
+  }
+  std::string name() const override {
+    std::string out;
+    for (const auto& source : sources_) out += (out.empty() ? "" : " or ") + source->name();
+    return out;
+  }
+
+ private:
+  std::vector<std::unique_ptr<BlobSource>> sources_;
+};
+
 }  // namespace
+
+std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources) {
+  return std::make_unique<AnyBlobs>(std::move(sources));
+}
 
 Result<std::string> read_blob(BlobSource& source, const crypto::Digest& digest,
                               std::uint64_t bytes_max) {

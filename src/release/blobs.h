@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "crypto/digest.h"
 #include "env/disk.h"
@@ -37,5 +38,8 @@ std::unique_ptr<BlobSource> open_blob_folder(env::Path folder);
 /// @error InvalidArgument  not an http or https URL.
 Result<std::unique_ptr<BlobSource>> open_http_blobs(std::string url,
                                                     std::function<bool()> should_stop = {});
+
+/// The first whole file that one of `sources` has; if none is whole, the first there is.
+std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources);
 
 }  // namespace loam::release

@@ -205,6 +205,9 @@ Result<ledger::Publication> published_adapter(const ledger::RecordId& id,
     return fail(ErrorCode::kUnsupported,
                 format("publication {}: it is that of a {}; this program knows adapters",
                        to_text(id), published_type_name(payload->type)));
+  if (payload->models.size() < 2)
+    return fail(ErrorCode::kInvalidArgument,
+                format("publication {}: it names no base and adapter", to_text(id)));
   return *payload;
 }
 
