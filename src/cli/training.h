@@ -12,6 +12,9 @@
 
 namespace loam::cli {
 
+/// The models of this machine, beside a node that may run.
+Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation);
+
 struct TrainingOrder {
   std::string data_set;
   std::optional<std::string> model;   // the only one there is, if none is named
@@ -20,9 +23,6 @@ struct TrainingOrder {
   std::vector<std::string> keys;  // of the data set's logs; this node's own, if none is given
   std::optional<std::int64_t> threads;
 };
-
-/// This machine's catalogue, beside a node that may run.
-Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocation);
 
 /// Verifies the data set and makes a job of it; nothing works on it yet.
 /// @error Corrupt  the data set is damaged. NotFound  no such model.

@@ -22,6 +22,8 @@ Verb identity_verb();
 // Training
 Verb train_verb();
 Verb gate_verb();
+Verb publish_verb();
+Verb model_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

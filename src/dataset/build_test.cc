@@ -67,6 +67,9 @@ TEST_F(DataSetTest, VerifiesWithNothingButItsFolderAndAKey) {
   EXPECT_EQ(checked.roots, one->roots);
   EXPECT_EQ(checked.records, log_.size());
   EXPECT_EQ(checked.rows + checked.dropped, 34U);
+  crypto::Frontier used;
+  for (const RecordId& id : checked.used) used.append(crypto::leaf_hash(id.digest));
+  EXPECT_EQ(used.root(), checked.roots.used);
   EXPECT_EQ(checked.claims, 2U) << "one duplicate and one that its edit took the place of";
   const Verification again = verified("one", true);
   EXPECT_TRUE(again.rechecked);

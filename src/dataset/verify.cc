@@ -304,6 +304,7 @@ class Verifier {
     if (manifest != manifest_file_)
       fault(format("{}: it is not what its records, rows and files give", kManifestFile));
     out_.roots = roots_of(selection_.rows, manifest_file_);
+    out_.used = used_records(selection_.rows);
     const auto roots = env::read_file(folder_ / kRootFile, kManifestBytesMax);
     if (!roots || *roots != roots_text(out_.roots))
       fault(format("{}: the root is {}", kRootFile, crypto::digest_hex(out_.roots.dataset())));

@@ -16,6 +16,8 @@ struct Verification {
   bool rechecked = false;
   /// With sources: records whose text is gone since, so that they could not be looked at again.
   std::uint64_t gone = 0;
+  /// Ids of all records that it was made of, sorted: the leaves under roots.used.
+  std::vector<ledger::RecordId> used;
   /// What is wrong, each naming its file or record; empty: all is well. At most 100.
   std::vector<std::string> faults;
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.h"
 #include "codec/cbor_items.h"
+#include "ledger/record.h"
 
 namespace loam::ledger {
 namespace {
@@ -26,6 +28,54 @@ Result<std::int64_t> decode_number(ByteView payload) {
 }
 
 constexpr std::int64_t kSuccessor = 1, kRecovery = 2;
+
+enum PublicationField : std::int64_t {
+  kType = 1,
+  kName = 2,
+  kManifest = 3,
+  kProofs = 4,
+  kLicence = 5,
+  kModels = 6,
+};
+constexpr std::size_t kNameBytesMax = 128;
+
+Result<crypto::Digest> read_digest(CborReader& in) {
+  const ByteView bytes = LOAM_TRY(in.bytes());
+  crypto::Digest out{};
+  if (bytes.size() != out.size()) return in.refuse("a hash that is not of 32 bytes");
+  std::ranges::copy(bytes, out.begin());
+  return out;
+}
+
+Result<> read_publication_field(CborReader& in, std::int64_t field, Publication& out) {
+  switch (field) {
+    case kType: {
+      const std::int64_t type = LOAM_TRY(in.integer());
+      if (type < 1 || type > 4) return in.refuse("an unknown type of publication");
+      out.type = static_cast<PublishedType>(type);
+      return {};
+    }
+    case kName: {
+      out.name = std::string(LOAM_TRY(in.text()));
+      if (!is_published_name(out.name)) return in.refuse("a name that no model may have");
+      return {};
+    }
+    case kManifest: out.manifest = LOAM_TRY(read_digest(in)); return {};
+    case kProofs: out.proofs = LOAM_TRY(read_digest(in)); return {};
+    case kLicence: {
+      out.licence = std::string(LOAM_TRY(in.text()));
+      if (out.licence.empty() || !is_licence_id(out.licence))
+        return in.refuse("a licence that is no SPDX id");
+      return {};
+    }
+    default: {  // kModels
+      const std::uint64_t count = LOAM_TRY(in.array());
+      if (count == 0 || count > kModelsMax) return in.refuse("no models, or too many");
+      for (std::uint64_t i = 0; i < count; ++i) out.models.push_back(LOAM_TRY(read_digest(in)));
+      return {};
+    }
+  }
+}
 
 }  // namespace
 
@@ -74,6 +124,58 @@ Result<KeyChange> decode_key_change(ByteView payload) {
     (field == kSuccessor ? out.successor : out.recovery) = key;
   }
   LOAM_TRY(in.end());
+  return out;
+}
+
+std::string_view published_type_name(PublishedType type) {
+  switch (type) {
+    case PublishedType::kModel: return "model";
+    case PublishedType::kAdapter: return "adapter";
+    case PublishedType::kAgent: return "agent";
+    case PublishedType::kDataSet: break;
+  }
+  return "data set";
+}
+
+bool is_published_name(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= kNameBytesMax && is_letter(name.front()) &&
+         std::ranges::all_of(
+             name, [&](char c) { return is_letter(c) || std::string_view("._:/-").contains(c); });
+}
+
+Bytes encode_publication(const Publication& publication) {
+  CborWriter out;
+  out.map(4U + (publication.proofs ? 1U : 0U) + (publication.models.empty() ? 0U : 1U));
+  out.integer(kType).integer(std::to_underlying(publication.type));
+  out.integer(kName).text(publication.name);
+  out.integer(kManifest).bytes(publication.manifest);
+  if (publication.proofs) out.integer(kProofs).bytes(*publication.proofs);
+  out.integer(kLicence).text(publication.licence);
+  if (!publication.models.empty()) {
+    out.integer(kModels).array(publication.models.size());
+    for (const crypto::Digest& model : publication.models) out.bytes(model);
+  }
+  return out.take();
+}
+
+Result<Publication> decode_publication(ByteView payload) {
+  CborReader in(payload);
+  Publication out;
+  const std::uint64_t fields = LOAM_TRY(in.map());
+  unsigned seen = 0;
+  std::int64_t last = 0;
+  for (std::uint64_t i = 0; i < fields; ++i) {
+    const std::int64_t field = LOAM_TRY(in.integer());
+    if (field <= last || field > kModels) return in.refuse("an unknown or unsorted field");
+    last = field;
+    LOAM_TRY(read_publication_field(in, field, out));
+    seen |= 1U << static_cast<unsigned>(field);
+  }
+  LOAM_TRY(in.end());
+  for (const PublicationField field : {kType, kName, kManifest, kLicence})
+    if ((seen >> static_cast<unsigned>(field) & 1U) == 0)
+      return in.refuse(format("field {} of a publication is missing", std::to_underlying(field)));
   return out;
 }
 

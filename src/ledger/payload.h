@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "crypto/ed25519.h"
 #include "ledger/record_id.h"
@@ -34,5 +37,29 @@ struct KeyChange {
 };
 Bytes encode_key_change(const KeyChange& change);
 Result<KeyChange> decode_key_change(ByteView payload);
+
+/// What was published. The numbers are part of the format.
+enum class PublishedType : std::uint8_t { kModel = 1, kAdapter = 2, kAgent = 3, kDataSet = 4 };
+/// "model", "adapter", "agent", "data set".
+std::string_view published_type_name(PublishedType type);
+
+/// Names the files of something that was published, by their hashes: docs/formats/publication.md.
+struct Publication {
+  PublishedType type = PublishedType::kAdapter;
+  std::string name;           // is_published_name()
+  crypto::Digest manifest{};  // SHA-256 of its file
+  /// SHA-256 of the file with the proofs of the records that it was made of.
+  std::optional<crypto::Digest> proofs = {};
+  std::string licence;                      // SPDX id
+  std::vector<crypto::Digest> models = {};  // what answers: the base's file, then its adapters
+  friend bool operator==(const Publication&, const Publication&) = default;
+};
+/// [a-z0-9][a-z0-9._:/-]{0,127}: as models are called.
+bool is_published_name(std::string_view name);
+/// `publication` must be one: name, licence and number of models are checked by the decoder alone.
+Bytes encode_publication(const Publication& publication);
+/// Logs take any payload of this kind: what is published later may have other forms.
+/// @error InvalidArgument  not what encode_publication writes.
+Result<Publication> decode_publication(ByteView payload);
 
 }  // namespace loam::ledger

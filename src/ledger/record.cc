@@ -198,6 +198,13 @@ Result<Kind> parse_kind(std::string_view name) {
               format("no kind of record is called that; there are{}", known));
 }
 
+bool is_licence_id(std::string_view text) {
+  return text.size() <= kLicenceBytesMax && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '-' || c == '+';
+         });
+}
+
 Result<> check_header(const Header& header) {
   const KindRule* rule = rule_of(header.kind);
   if (rule == nullptr) return refuse("unknown kind");
@@ -221,11 +228,7 @@ Result<> check_header(const Header& header) {
     return refuse(
         format("a {} {} a payload", rule->name, rule->has_payload ? "has" : "does not have"));
   if (header.licence.size() > kLicenceBytesMax) return refuse("a licence's name that is too long");
-  const auto is_id = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '+';
-  };
-  if (!std::ranges::all_of(header.licence, is_id)) return refuse("a licence that is no SPDX id");
+  if (!is_licence_id(header.licence)) return refuse("a licence that is no SPDX id");
   return {};
 }
 

@@ -67,6 +67,8 @@ Bytes encode_header(const Header& header);
 /// Strict: refuses what encode_header would not have written.
 /// @error InvalidArgument  says which rule was broken.
 Result<Header> decode_header(ByteView bytes);
+/// Whether a licence may be called that: at most kLicenceBytesMax of A-Z, a-z, 0-9 and ".+-".
+bool is_licence_id(std::string_view text);
 /// The rules between fields, by kind. @error InvalidArgument.
 Result<> check_header(const Header& header);
 

@@ -162,6 +162,8 @@ TEST(RecordVectors, PayloadsHaveOneEncoding) {
       if (const auto vote = decode_vote(bytes)) again = encode_vote(*vote);
     } else if (kind == "retraction") {
       if (const auto reason = decode_retraction(bytes)) again = encode_retraction(*reason);
+    } else if (kind == "publication") {
+      if (const auto what = decode_publication(bytes)) again = encode_publication(*what);
     } else {
       ASSERT_EQ(kind, "key");
       if (const auto change = decode_key_change(bytes)) again = encode_key_change(*change);

@@ -1,5 +1,6 @@
 #include "tuning/outcome.h"
 
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "codec/json.h"
 #include "env/file.h"
 #include "train/adapter_gguf.h"
+#include "tuning/json_members.h"
 #include "tuning/little_endian.h"
 #include "tuning/loss_plot.h"
 #include "tuning/peft.h"
@@ -16,6 +18,7 @@ namespace loam::tuning {
 namespace {
 
 constexpr std::uint64_t kLogBytesMax = std::uint64_t{256} << 20;
+constexpr std::uint64_t kLineageBytesMax = std::uint64_t{1} << 20;
 
 /// A file of the result, with its hash.
 struct File {
@@ -73,11 +76,57 @@ std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
 crypto::Digest Lineage::recipe_sha256() const { return crypto::sha256(as_bytes(to_toml(recipe))); }
 
 crypto::Digest Lineage::run() const {
-  constexpr std::string_view kPurpose = "loam.run.v1";
-  Bytes all(kPurpose.begin(), kPurpose.end());
-  for (const crypto::Digest& part : {base.sha256, data_set_root, recipe_sha256(), examples})
-    all.insert(all.end(), part.begin(), part.end());
-  return crypto::sha256(all);
+  return run_id(base.sha256, data_set_root, recipe_sha256(), examples);
+}
+
+crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& data_set_root,
+                      const crypto::Digest& recipe, const crypto::Digest& examples) {
+  return crypto::Sha256()
+      .update(as_bytes("loam.run.v1"))
+      .update(base)
+      .update(data_set_root)
+      .update(recipe)
+      .update(examples)
+      .finish();
+}
+
+Result<WrittenLineage> read_lineage(const env::Path& file) {
+  const auto value = codec::parse_json(LOAM_TRY(env::read_file(file, kLineageBytesMax)));
+  const auto corrupt = [&](std::string_view why) {
+    return fail(ErrorCode::kCorrupt, format("{}: {}", file.string(), why),
+                "train again: the same recipe and data set give the same adapter");
+  };
+  if (!value) return corrupt(value.error().message);
+  const codec::Value* base = value->find("base");
+  const codec::Value* files = value->find("files");
+  if (base == nullptr || files == nullptr || files->as_object() == nullptr)
+    return corrupt("base or files are missing");
+  WrittenLineage out;
+  const std::tuple<crypto::Digest*, const codec::Value*, std::string_view> hashes[] = {
+      {&out.base, base, "sha256"},
+      {&out.data_set_root, &*value, "data_set_root"},
+      {&out.recipe, &*value, "recipe_sha256"},
+      {&out.examples, &*value, "examples_sha256"},
+      {&out.run, &*value, "run"},
+      {&out.log, &*value, "log_sha256"}};
+  for (const auto& [target, where, name] : hashes) {
+    const auto digest = crypto::parse_digest(text_at(*where, name));
+    if (!digest) return corrupt(format("{} is not a hash", name));
+    *target = *digest;
+  }
+  for (const codec::Member& member : *files->as_object()) {
+    const std::string& name = member.first;
+    const auto digest = crypto::parse_digest(text_at(*files, name));
+    if (!digest) return corrupt(format("{} has no hash", name));
+    out.files[name] = *digest;
+  }
+  out.seed = count_at(*value, "seed");
+  out.examples_count = count_at(*value, "examples");
+  out.architecture = text_at(*base, "architecture");
+  out.version = text_at(*value, "version");
+  out.engine_build = text_at(*value, "engine_build");
+  out.instruction_set = text_at(*value, "instruction_set");
+  return out;
 }
 
 crypto::Digest hash_of(const Examples& examples) {

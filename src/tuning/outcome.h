@@ -1,6 +1,7 @@
 // What comes out of a run: the adapter's files, and what it is made of.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "catalog/catalog.h"
@@ -26,6 +27,21 @@ struct Lineage {
   /// root || recipe || examples).
   crypto::Digest run() const;
 };
+
+/// Lineage::run() of these.
+crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& data_set_root,
+                      const crypto::Digest& recipe, const crypto::Digest& examples);
+
+/// What lineage.json says of a run that is over.
+struct WrittenLineage {
+  crypto::Digest base{}, data_set_root{}, recipe{}, examples{}, run{}, log{};
+  std::uint64_t seed = 0, examples_count = 0;
+  std::string architecture;  // of the base
+  std::string version, engine_build, instruction_set;
+  std::map<std::string, crypto::Digest, std::less<>> files;  // beside it
+};
+/// @error NotFound. @error Corrupt  not what write_outcome() writes; names the file.
+Result<WrittenLineage> read_lineage(const env::Path& file);
 
 /// SHA-256 over each example: of each text u64 tokens, u64 of them in the prompt, then each as u32;
 /// then u8, 0 if the answer was disliked, else 1. Little-endian.

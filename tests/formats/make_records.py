@@ -218,6 +218,29 @@ def payloads():
     yield "key", "not on the curve", cbor({1: bytes([2]) + bytes(31)}), False
     yield "key", "text in place of bytes", cbor({1: "x" * 32}), False
     yield "key", "a byte behind it", cbor({}) + b"\0", False
+    least = {1: 2, 2: "a", 3: digest("a manifest"), 5: "CC0-1.0"}
+    most = {1: 4, 2: "9z._:/-" + "a" * 121, 3: digest("a manifest"), 4: digest("proofs"), 5: "LicenseRef-" + "a.1+" * 13 + "Z",
+            6: [digest(f"model {number}") for number in range(16)]}
+    yield "publication", "the least", cbor(least), True
+    yield "publication", "all that it may have", cbor(most), True
+    for number in (1, 3):
+        yield "publication", f"type {number}", cbor(least | {1: number}), True
+    for number in (-1, 0, 5):
+        yield "publication", f"type {number}", cbor(least | {1: number}), False
+    for field in least:
+        yield "publication", f"without {field}", cbor(without(least, field)), False
+    for name in ("", "A", "-a", "a b", "a\n", "\u00e4", "a" * 129):
+        yield "publication", f"the name {name!r}", cbor(least | {2: name}), False
+    for licence in ("", "CC BY", "a_b", "a" * 65):
+        yield "publication", f"the licence {licence!r}", cbor(least | {5: licence}), False
+    yield "publication", "a short hash", cbor(least | {3: bytes(31)}), False
+    yield "publication", "short proofs", cbor(least | {4: bytes(33)}), False
+    yield "publication", "a hash as text", cbor(least | {3: "x" * 32}), False
+    yield "publication", "no models", cbor(least | {6: []}), False
+    yield "publication", "17 models", cbor(least | {6: [bytes(32)] * 17}), False
+    yield "publication", "a further key", cbor(least | {7: 1}), False
+    yield "publication", "a byte behind it", cbor(least) + b"\0", False
+    yield "publication", "no map", cbor([]), False
 
 
 # --- records ---------------------------------------------------------------------------------------

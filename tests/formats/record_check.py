@@ -195,6 +195,15 @@ def decode_payload(kind, content):
         require(value.keys() <= {1, 2}, "an unknown key")
         require(all(is_bytes(key, 32) and is_key(key) for key in value.values()), "not a public key")
         return value
+    if kind == "publication":
+        require({1, 2, 3, 5} <= value.keys() <= {1, 2, 3, 4, 5, 6}, "missing or unknown keys")
+        require(is_integer(value[1], 1, 4), "an unknown type")
+        require(type(value[2]) is str and re.fullmatch(r"[a-z0-9][a-z0-9._:/-]{0,127}", value[2]), "a name")
+        require(type(value[5]) is str and re.fullmatch(r"[A-Za-z0-9.+-]{1,64}", value[5]), "a licence")
+        require(is_bytes(value[3], 32) and is_bytes(value.get(4, value[3]), 32), "a hash")
+        models = value.get(6, [bytes(32)])
+        require(type(models) is list and 1 <= len(models) <= 16 and all(is_bytes(model, 32) for model in models), "models")
+        return value
     low, high = {"vote": (-1, 1), "retraction": (1, 4)}[kind]
     require(value.keys() == {1} and is_integer(value[1], low, high), f"not a {kind}")
     return value

@@ -1,0 +1,117 @@
+#include "cli/published.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/parse.h"
+#include "cli/interrupt.h"
+#include "cli/log_source.h"
+#include "cli/record_progress.h"
+#include "cli/training.h"
+#include "dataset/parallel.h"
+
+namespace loam::cli {
+namespace {
+
+constexpr std::size_t kHashDigitsMin = 8;
+
+/// The files of the node whose log lies at `where`.
+Result<std::unique_ptr<release::BlobSource>> blobs_beside(const std::string& where) {
+  if (!where.contains("://")) return release::open_blob_folder(env::Path(where) / ".." / "blob");
+  std::string url = where;
+  while (url.ends_with('/')) url.pop_back();
+  if (!url.ends_with("/log"))
+    return fail(ErrorCode::kInvalidArgument,
+                "--from: the URL of a log ends in /log, and the node's files lie beside it",
+                "for example https://example.org/log");
+  return release::open_http_blobs(url.substr(0, url.size() - 3) + "blob",
+                                  InterruptGuard::interrupted);
+}
+
+/// What `what` means as the beginning of an adapter's hash; empty if it is none.
+std::string hash_of(const Invocation& invocation, const std::string& what) {
+  const bool is_hash = what.size() >= kHashDigitsMin &&
+                       what.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (is_hash) return what;
+  const auto catalog = open_catalog(invocation);
+  if (!catalog) return {};
+  const auto model = (*catalog)->find(what);
+  return model && model->adapter ? crypto::digest_hex(model->adapter->sha256) : std::string();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Published>> Published::open(Invocation& invocation, const NamedLogs& logs) {
+  if (logs.from.size() != logs.keys.size())
+    return fail(ErrorCode::kInvalidArgument,
+                format("{} logs and {} keys: each --from needs a --key", logs.from.size(),
+                       logs.keys.size()),
+                "whoever runs a log publishes its key; `loam ledger head` shows this node's");
+  std::unique_ptr<Published> out(new Published());
+  std::vector<dataset::LogInput> inputs;
+  std::vector<std::unique_ptr<release::BlobSource>> blobs;
+  const auto add = [&](const crypto::VerifierKey& key, std::unique_ptr<ledger::LogSource> source) {
+    inputs.push_back({.key = key, .source = source.get(), .height = {}, .on_bundle = {}});
+    out->sources_.push_back(std::move(source));
+  };
+  for (std::size_t i = 0; i < logs.from.size(); ++i) {
+    const auto key = LOAM_TRY(crypto::parse_verifier_key(logs.keys[i]));
+    add(key, LOAM_TRY(open_log_at(invocation, "read a log", logs.from[i])));
+    blobs.push_back(LOAM_TRY(blobs_beside(logs.from[i])));
+  }
+  auto own = open_own_log(invocation);
+  if (!own && inputs.empty()) return std::unexpected(own.error());
+  if (own) {
+    const bool named = std::ranges::any_of(
+        inputs, [&](const dataset::LogInput& input) { return input.key == own->key; });
+    out->own_ = *std::move(own);
+    // An empty log may have no checkpoint yet.
+    if (!named && env::stamp(out->own_->folder / "checkpoint"))
+      add(out->own_->key, ledger::open_own_log(out->own_->folder, *out->own_->storage));
+    blobs.push_back(release::open_blob_folder(LOAM_TRY(folders_of(invocation)).data / "public"));
+  }
+  const InterruptGuard guard;
+  out->facts_ = LOAM_TRY(dataset::gather(std::move(inputs), ledger::kPublicNet,
+                                         dataset::usual_threads(), RecordProgress(invocation)));
+  out->blobs_ = release::any_blobs(std::move(blobs));
+  out->archive_ = release::archive_of(out->facts_, *out->blobs_);
+  return out;
+}
+
+std::vector<FoundPublication> Published::list() const {
+  std::vector<FoundPublication> out;
+  for (const dataset::LogAtHeight& log : facts_.logs)
+    for (std::size_t i = 0; i < log.entries.size(); ++i) {
+      const dataset::Entry& entry = log.entries[i];
+      if (auto payload = release::published_adapter(entry.id, entry.header))
+        out.push_back(
+            {entry.id, *std::move(payload), log.key.name, i, entry.header.time_s, entry.retracted});
+    }
+  std::ranges::sort(out, [](const FoundPublication& a, const FoundPublication& b) {
+    return std::pair(b.time_s, b.index) < std::pair(a.time_s, a.index);
+  });
+  return out;
+}
+
+Result<ledger::RecordId> Published::find(const Invocation& invocation,
+                                         const std::string& what) const {
+  if (const auto id = ledger::parse_record_id(what)) return *id;
+  const std::string hash = hash_of(invocation, what);
+  std::vector<FoundPublication> found = list();
+  std::erase_if(found, [&](const FoundPublication& one) {
+    const std::string adapter =
+        one.payload.models.empty() ? std::string() : crypto::digest_hex(one.payload.models.back());
+    return hash.empty() ? one.payload.name != what : !adapter.starts_with(hash);
+  });
+  if (found.empty())
+    return fail(ErrorCode::kNotFound, format("publication of {}: no log at hand has one", what),
+                "loam model ls");
+  for (const FoundPublication& other : found)
+    if (other.payload.models != found.front().payload.models)
+      return fail(ErrorCode::kInvalidArgument,
+                  format("{} may be {} or {}", what, to_text(found.front().id), to_text(other.id)),
+                  "name one of them by its id");
+  return found.front().id;
+}
+
+}  // namespace loam::cli

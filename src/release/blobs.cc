@@ -1,0 +1,120 @@
+#include "release/blobs.h"
+
+#include <utility>
+
+#include "base/format.h"
+#include "http/client.h"
+
+namespace loam::release {
+namespace {
+
+constexpr std::int64_t kStallTime_ms = 20'000;
+constexpr std::int64_t kRequestTime_ms = 3'600'000;  // the largest file, at 300 kB/s
+
+class BlobFolder final : public BlobSource {
+ public:
+  explicit BlobFolder(env::Path folder) : folder_(std::move(folder)) {}
+  Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
+    return env::read_file(folder_ / crypto::digest_hex(digest), bytes_max);
+  }
+  std::string name() const override { return folder_.string(); }
+
+ private:
+  env::Path folder_;
+};
+
+class HttpBlobs final : public BlobSource {
+ public:
+  HttpBlobs(std::string url, std::function<bool()> should_stop)
+      : url_(std::move(url)), name_(http::shown_url(url_)), should_stop_(std::move(should_stop)) {}
+
+  Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
+    http::ClientRequest request;
+    request.url = format("{}/{}", url_, crypto::digest_hex(digest));
+    request.stall_timeout_ms = kStallTime_ms;
+    request.total_timeout_ms = kRequestTime_ms;
+    request.redirects_max = 0;  // a server must not have this node ask others, in its own network
+    std::string body;
+    bool too_large = false;
+    http::ClientCallbacks callbacks;
+    callbacks.on_data = [&](std::string_view data) {
+      too_large = data.size() > bytes_max - body.size();
+      if (!too_large) body.append(data);
+      return !too_large;
+    };
+    callbacks.should_stop = should_stop_;
+    const auto head = http::fetch_stream(request, callbacks);
+    const std::string what = format("GET {}/{}", name_, crypto::digest_hex(digest));
+    if (too_large)
+      return fail(ErrorCode::kResourceExhausted,
+                  format("{}: the answer is larger than {} bytes", what, bytes_max));
+    if (!head) return std::unexpected(head.error());
+    if (head->status == 200) return body;
+    return fail(head->status / 100 == 4 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                format("{}: answers {}", what, head->status));
+  }
+  std::string name() const override { return name_; }
+
+ private:
+  const std::string url_;
+  const std::string name_;  // for messages
+  const std::function<bool()> should_stop_;
+};
+
+class AnyBlobs final : public BlobSource {
+ public:
+  explicit AnyBlobs(std::vector<std::unique_ptr<BlobSource>> sources)
+      : sources_(std::move(sources)) {}
+
+  Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
+    Result<std::string> out = fail(ErrorCode::kNotFound, "there is no such file");
+    for (const auto& source : sources_) {
+      auto content = source->read(digest, bytes_max);
+      if (content && crypto::sha256(as_bytes(*content)) == digest) return content;
+      if (!content && content.error().code == ErrorCode::kCancelled) return content;
+      const bool says_more = content || content.error().code != ErrorCode::kNotFound;
+      if (!out && out.error().code == ErrorCode::kNotFound && says_more) out = std::move(content);
+    }
+    return out;
+  }
+  std::string name() const override {
+    std::string out;
+    for (const auto& source : sources_) out += (out.empty() ? "" : " or ") + source->name();
+    return out;
+  }
+
+ private:
+  std::vector<std::unique_ptr<BlobSource>> sources_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources) {
+  return std::make_unique<AnyBlobs>(std::move(sources));
+}
+
+Result<std::string> read_blob(BlobSource& source, const crypto::Digest& digest,
+                              std::uint64_t bytes_max) {
+  std::string content = LOAM_TRY(source.read(digest, bytes_max));
+  const crypto::Digest found = crypto::sha256(as_bytes(content));
+  if (found == digest) return content;
+  return fail(ErrorCode::kCorrupt,
+              format("file {} from {}: it was changed, its SHA-256 is {}",
+                     crypto::digest_hex(digest), source.name(), crypto::digest_hex(found)));
+}
+
+std::unique_ptr<BlobSource> open_blob_folder(env::Path folder) {
+  return std::make_unique<BlobFolder>(std::move(folder));
+}
+
+Result<std::unique_ptr<BlobSource>> open_http_blobs(std::string url,
+                                                    std::function<bool()> should_stop) {
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    return fail(ErrorCode::kInvalidArgument,
+                format("a node's URL, {}: not http or https", http::shown_url(url)),
+                "for example https://example.org/blob");
+  while (url.ends_with('/')) url.pop_back();
+  return std::make_unique<HttpBlobs>(std::move(url), std::move(should_stop));
+}
+
+}  // namespace loam::release

@@ -1,0 +1,97 @@
+// A log, a data set of it, a training on that and a gate's report: all that a publication needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/format.h"
+#include "codec/json.h"
+#include "dataset/build.h"
+#include "dataset/testing/made_log.h"
+#include "release/publish.h"
+#include "tuning/testing/made_job.h"
+
+namespace loam::release::testing {
+
+inline bool go_on(std::string_view, std::uint64_t, std::uint64_t) { return true; }
+
+/// The members that tests need of a gate's report.
+inline std::string made_report(const tuning::JobFolder& job, const crypto::Digest& root,
+                               std::string_view verdict = "pass") {
+  const auto lineage = tuning::read_lineage(job.adapter() / "lineage.json");
+  return codec::to_json(
+      codec::Object{{"verdict", verdict},
+                    {"profile", "own"},
+                    {"self_gated", true},
+                    {"adapter_sha256", crypto::digest_hex(lineage->files.at("adapter.gguf"))},
+                    {"base_sha256", crypto::digest_hex(lineage->base)},
+                    {"data_set_root", crypto::digest_hex(root)}});
+}
+
+inline Result<GateSummary> read_made_report(std::string_view report) {
+  const auto value = codec::parse_json(report);
+  if (!value) return fail(ErrorCode::kCorrupt, "no report");
+  const auto text = [&](std::string_view name) { return *value->find(name)->as_string(); };
+  return GateSummary{.verdict = text("verdict"),
+                     .profile = text("profile"),
+                     .self_gated = *value->find("self_gated")->as_bool(),
+                     .adapter_sha256 = crypto::parse_digest(text("adapter_sha256")).value(),
+                     .base_sha256 = crypto::parse_digest(text("base_sha256")).value(),
+                     .data_set_root = crypto::parse_digest(text("data_set_root")).value()};
+}
+
+/// Everything lies below `folder`, which must be there and be removed by the caller.
+class MadePublication {
+ public:
+  /// `licences`: of its records, one after the other.
+  explicit MadePublication(const env::Path& folder,
+                           const std::vector<std::string>& licences = {"CC-BY-4.0"})
+      : folder_(folder) {
+    for (int i = 0; i < kAnswers; ++i) {
+      const std::string number = std::to_string(i * 104'729);
+      ids.push_back(log.data("What of " + number + "?", number + " is followed by one more.",
+                             {.licence = licences[static_cast<std::size_t>(i) % licences.size()]}));
+    }
+    log.vote(ids[0], ledger::Vote::kUp);
+    edit = log.edit(ids[1], "What of 104729?", "It is the ten-thousandth prime.");
+    unused = log.vote(unused, ledger::Vote::kUp);
+    auto built = dataset::build(data_set(),
+                                {{{log.key(), &log}}, {dataset::Query::parse("").value()}}, go_on);
+    LOAM_CHECK(built.has_value());
+    roots = built->roots;
+    job_.emplace(
+        tuning::testing::made_job(folder / "training", data_set(), built->roots.dataset()));
+    report = made_report(*job_, roots.dataset());
+  }
+
+  env::Path data_set() const { return folder_ / "set"; }
+  env::Path staged() const { return folder_ / "staged"; }
+  const tuning::JobFolder& job() const { return *job_; }
+  PublishOrder order() const {
+    return {.job = *job_,
+            .base = tuning::testing::made_base(),
+            .data_set = data_set(),
+            .keys = {log.key()},
+            .gate_report = report,
+            .read_gate = read_made_report,
+            .parents = parents,
+            .threads = 1};
+  }
+  Result<crypto::Digest> stage() const { return release::stage(order(), staged(), go_on); }
+
+  static constexpr int kAnswers = 12;
+  dataset::testing::MadeLog log;
+  std::vector<ledger::RecordId> ids;  // of the answers
+  ledger::RecordId edit;
+  ledger::RecordId unused{crypto::sha256(as_bytes("elsewhere"))};  // a record that is in no row
+  dataset::Roots roots;
+  std::string report;
+  std::vector<ledger::RecordId> parents;
+
+ private:
+  env::Path folder_;
+  std::optional<tuning::JobFolder> job_;
+};
+
+}  // namespace loam::release::testing
