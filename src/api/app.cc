@@ -35,6 +35,7 @@ class AppImpl final : public App, private Routes {
     add_loam_follow_routes(*this, context_);
     add_loam_identity_routes(*this, context_);
     add_loam_publication_routes(*this, context_);
+    add_loam_attestation_routes(*this, context_);
     add_log_routes(*this, context_);
     add_blob_routes(*this, context_);
     add_loam_node_routes(*this, context_);

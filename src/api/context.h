@@ -73,6 +73,7 @@ void add_loam_search_routes(Routes& routes, Context& context);
 void add_loam_follow_routes(Routes& routes, Context& context);
 void add_loam_identity_routes(Routes& routes, Context& context);
 void add_loam_publication_routes(Routes& routes, Context& context);
+void add_loam_attestation_routes(Routes& routes, Context& context);
 void add_log_routes(Routes& routes, Context& context);
 void add_blob_routes(Routes& routes, Context& context);
 void add_loam_node_routes(Routes& routes, Context& context);

@@ -36,6 +36,10 @@ class Published {
   static Result<std::unique_ptr<Published>> open(Invocation& invocation, const NamedLogs& logs);
 
   release::Archive& archive() { return *archive_; }
+  /// What a gate elsewhere said of a publication, with whose key, in the order of each log;
+  /// withdrawn words are not there.
+  std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> attestations(
+      const ledger::RecordId& publication) const;
   /// The publications of adapters, the newest first.
   std::vector<FoundPublication> list() const;
   /// By the record's id; by at least 8 digits of an adapter's hash; by the name of a model in the

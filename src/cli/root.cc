@@ -26,13 +26,13 @@ Verb make_root(Globals& globals) {
       {"--no-progress", "", &globals.no_progress, "No progress display."},
       {"-y,--yes", "", &globals.yes, "Answer questions with yes."},
   };
-  root.verbs = {run_verb(),      chat_verb(),       embed_verb(),   share_verb(),  rate_verb(),
-                edit_verb(),     retract_verb(),    ledger_verb(),  follow_verb(), data_verb(),
-                identity_verb(), train_verb(),      publish_verb(), model_verb(),  gate_verb(),
-                pull_verb(),     ls_verb(),         show_verb(),    cp_verb(),     rm_verb(),
-                ps_verb(),       stop_verb(),       serve_verb(),   up_verb(),     down_verb(),
-                status_verb(),   doctor_verb(),     key_verb(),     config_verb(), env_verb(),
-                help_verb(),     completion_verb(), version_verb()};
+  root.verbs = {run_verb(),      chat_verb(),    embed_verb(),   share_verb(),      rate_verb(),
+                edit_verb(),     retract_verb(), ledger_verb(),  follow_verb(),     data_verb(),
+                identity_verb(), train_verb(),   publish_verb(), model_verb(),      channel_verb(),
+                rollback_verb(), gate_verb(),    pull_verb(),    ls_verb(),         show_verb(),
+                cp_verb(),       rm_verb(),      ps_verb(),      stop_verb(),       serve_verb(),
+                up_verb(),       down_verb(),    status_verb(),  doctor_verb(),     key_verb(),
+                config_verb(),   env_verb(),     help_verb(),    completion_verb(), version_verb()};
   return root;
 }
 

@@ -24,6 +24,8 @@ Verb train_verb();
 Verb gate_verb();
 Verb publish_verb();
 Verb model_verb();
+Verb channel_verb();
+Verb rollback_verb();
 // Models
 Verb pull_verb();
 Verb ls_verb();

@@ -179,4 +179,22 @@ Result<Publication> decode_publication(ByteView payload) {
   return out;
 }
 
+Bytes encode_attestation(const Attestation& attestation) {
+  CborWriter out;
+  out.map(2).integer(1).integer(std::to_underlying(attestation.verdict));
+  return out.integer(2).bytes(attestation.report).take();
+}
+
+Result<Attestation> decode_attestation(ByteView payload) {
+  CborReader in(payload);
+  if (LOAM_TRY(in.map()) != 2 || LOAM_TRY(in.integer()) != 1)
+    return in.refuse("not a payload of {1: verdict, 2: report}");
+  const std::int64_t verdict = LOAM_TRY(in.integer());
+  if (verdict < 1 || verdict > 3) return in.refuse("an unknown verdict");
+  if (LOAM_TRY(in.integer()) != 2) return in.refuse("not a payload of {1: verdict, 2: report}");
+  Attestation out{static_cast<Attested>(verdict), LOAM_TRY(read_digest(in))};
+  LOAM_TRY(in.end());
+  return out;
+}
+
 }  // namespace loam::ledger

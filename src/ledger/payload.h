@@ -62,4 +62,16 @@ Bytes encode_publication(const Publication& publication);
 /// @error InvalidArgument  not what encode_publication writes.
 Result<Publication> decode_publication(ByteView payload);
 
+/// What a gate here said of a publication, which the header refers to. The numbers are part of the
+/// format.
+enum class Attested : std::uint8_t { kPass = 1, kFail = 2, kInconclusive = 3 };
+struct Attestation {
+  Attested verdict = Attested::kInconclusive;
+  crypto::Digest report{};  // of its file: docs/formats/gate-report.md
+  friend bool operator==(const Attestation&, const Attestation&) = default;
+};
+Bytes encode_attestation(const Attestation& attestation);
+/// @error InvalidArgument  not what encode_attestation writes.
+Result<Attestation> decode_attestation(ByteView payload);
+
 }  // namespace loam::ledger

@@ -1,0 +1,145 @@
+#include "release/channels.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/format.h"
+#include "codec/json.h"
+#include "env/file.h"
+
+namespace loam::release {
+namespace {
+
+using codec::Array;
+using codec::Object;
+using codec::Value;
+
+constexpr std::uint64_t kBookBytesMax = std::uint64_t{16} << 20;
+constexpr std::array<std::string_view, 3> kAdoptions = {"off", "ask", "auto"};
+constexpr std::array<std::string_view, 3> kDecisions = {"taken", "refused", "rolled back"};
+
+template <std::size_t N>
+std::optional<std::size_t> place_of(const std::array<std::string_view, N>& names,
+                                    std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+std::string text_in(const Value& value, std::string_view name) {
+  const Value* const found = value.find(name);
+  const std::string* const text = found == nullptr ? nullptr : found->as_string();
+  return text == nullptr ? std::string() : *text;
+}
+std::int64_t number_in(const Value& value, std::string_view name) {
+  const Value* const found = value.find(name);
+  const std::int64_t* const number = found == nullptr ? nullptr : found->as_int();
+  return number == nullptr ? 0 : *number;
+}
+
+std::unexpected<Error> corrupt() {
+  return fail(ErrorCode::kCorrupt, "the list of channels is damaged",
+              "delete channels/book.json in the node's data folder to begin a new one");
+}
+
+Result<ChannelPolicy> policy_of(const Value& value) {
+  const auto adoption = place_of(kAdoptions, text_in(value, "adoption"));
+  const Value* const attestors = value.find("attestors");
+  const std::int64_t needed = number_in(value, "attestations");
+  if (!adoption || attestors == nullptr || attestors->as_array() == nullptr || needed < 0)
+    return corrupt();
+  ChannelPolicy out{static_cast<Adoption>(*adoption), static_cast<std::uint64_t>(needed), {}};
+  for (const Value& key : *attestors->as_array()) {
+    const auto digest = crypto::parse_digest(key.as_string() == nullptr ? "" : *key.as_string());
+    if (!digest) return corrupt();
+    out.attestors.push_back(*digest);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view adoption_name(Adoption adoption) {
+  return kAdoptions.at(std::to_underlying(adoption));
+}
+
+Result<Adoption> parse_adoption(std::string_view name) {
+  if (const auto found = place_of(kAdoptions, name)) return static_cast<Adoption>(*found);
+  return fail(ErrorCode::kInvalidArgument, format("\"{}\" is not a way to adopt", name),
+              "one of auto, ask, off");
+}
+
+std::string_view decision_name(Decision::State state) {
+  return kDecisions.at(std::to_underlying(state));
+}
+
+std::string book_text(const ChannelBook::Content& content) {
+  Object policies, decisions;
+  for (const auto& [log, policy] : content.policies) {
+    Array attestors;
+    for (const crypto::PublicKey& key : policy.attestors) attestors.push_back(to_hex(key));
+    policies.emplace_back(log, Object{{"adoption", adoption_name(policy.adoption)},
+                                      {"attestations", policy.attestations},
+                                      {"attestors", std::move(attestors)}});
+  }
+  for (const auto& [id, decision] : content.decisions)
+    decisions.emplace_back(to_text(id), Object{{"state", decision_name(decision.state)},
+                                               {"model", decision.model},
+                                               {"why", decision.why},
+                                               {"at_ms", decision.at_ms}});
+  const Object all{{"policies", std::move(policies)}, {"decisions", std::move(decisions)}};
+  return codec::to_json(all, 1) + "\n";
+}
+
+Result<ChannelBook::Content> parse_book(std::string_view text) {
+  const auto value = codec::parse_json(text, {.bytes_max = kBookBytesMax});
+  const Value* const policies = value ? value->find("policies") : nullptr;
+  const Value* const decisions = value ? value->find("decisions") : nullptr;
+  if (policies == nullptr || policies->as_object() == nullptr || decisions == nullptr ||
+      decisions->as_object() == nullptr)
+    return corrupt();
+  ChannelBook::Content out;
+  for (const auto& [log, policy] : *policies->as_object())
+    out.policies.emplace(log, LOAM_TRY(policy_of(policy)));
+  for (const auto& [name, decision] : *decisions->as_object()) {
+    const auto id = ledger::parse_record_id(name);
+    const auto state = place_of(kDecisions, text_in(decision, "state"));
+    if (!id || !state) return corrupt();
+    out.decisions.emplace(*id,
+                          Decision{static_cast<Decision::State>(*state), text_in(decision, "model"),
+                                   text_in(decision, "why"), number_in(decision, "at_ms")});
+  }
+  return out;
+}
+
+Result<ChannelBook::Content> ChannelBook::read() const {
+  const auto text = env::read_file(folder_ / "book.json", kBookBytesMax);
+  if (!text && text.error().code == ErrorCode::kNotFound) return Content{};
+  if (!text) return std::unexpected(text.error());
+  return parse_book(*text);
+}
+
+template <typename Change>
+Result<> ChannelBook::update(const Change& change) const {
+  LOAM_TRY(env::make_folder(folder_));
+  const env::FileLock held = LOAM_TRY(env::FileLock::acquire(folder_ / "book.lock"));
+  Content content = LOAM_TRY(read());
+  change(content);
+  return env::write_file_atomic(folder_ / "book.json", book_text(content), 0600);
+}
+
+Result<> ChannelBook::set_policy(const std::string& log, ChannelPolicy policy) const {
+  return update([&](Content& content) { content.policies[log] = std::move(policy); });
+}
+
+Result<> ChannelBook::decide(const ledger::RecordId& publication, Decision decision) const {
+  return update([&](Content& content) { content.decisions[publication] = std::move(decision); });
+}
+
+Result<env::FileLock> ChannelBook::lock() const {
+  LOAM_TRY(env::make_folder(folder_));
+  return env::FileLock::acquire(folder_ / "lock");
+}
+
+}  // namespace loam::release

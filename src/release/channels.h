@@ -1,0 +1,74 @@
+// What this node does with the publications of logs that it follows, and what it did.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/ed25519.h"
+#include "env/disk.h"
+#include "ledger/record_id.h"
+
+namespace loam::release {
+
+/// What happens when a followed log publishes an adapter.
+enum class Adoption : std::uint8_t {
+  kOff,   // nothing
+  kAsk,   // it is listed; the owner takes it
+  kAuto,  // it is verified, gated here and taken
+};
+std::string_view adoption_name(Adoption adoption);  // "off", "ask", "auto"
+/// @error InvalidArgument  names those that there are.
+Result<Adoption> parse_adoption(std::string_view name);
+
+struct ChannelPolicy {
+  Adoption adoption = Adoption::kAsk;
+  /// So many of `attestors` must have attested "pass", and no gate runs here; 0: the gate runs.
+  std::uint64_t attestations = 0;
+  std::vector<crypto::PublicKey> attestors = {};  // empty, so that a node gates for itself
+  friend bool operator==(const ChannelPolicy&, const ChannelPolicy&) = default;
+};
+
+/// What became of a publication.
+struct Decision {
+  enum class State : std::uint8_t { kTaken, kRefused, kRolledBack };
+  State state = State::kTaken;
+  std::string model;  // under which it answers, or did
+  std::string why;    // for people
+  std::int64_t at_ms = 0;
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+std::string_view decision_name(Decision::State state);  // "taken", "refused", "rolled back"
+
+/// A file of the home. Programs may change it one at a time: update() waits for none.
+class ChannelBook {
+ public:
+  struct Content {
+    std::map<std::string, ChannelPolicy> policies;  // by the id of `loam follow ls`
+    std::map<ledger::RecordId, Decision> decisions;
+    friend bool operator==(const Content&, const Content&) = default;
+  };
+  explicit ChannelBook(env::Path folder) : folder_(std::move(folder)) {}
+
+  /// Empty if nothing was decided yet. @error Corrupt  the file.
+  Result<Content> read() const;
+  /// @error AlreadyExists  another program changes it. What read() returns.
+  Result<> set_policy(const std::string& log, ChannelPolicy policy) const;
+  Result<> decide(const ledger::RecordId& publication, Decision decision) const;
+  /// Held by who takes publications: one at a time. @error AlreadyExists.
+  Result<env::FileLock> lock() const;
+
+ private:
+  template <typename Change>
+  Result<> update(const Change& change) const;
+
+  env::Path folder_;
+};
+
+/// The file's text, and back. @error Corrupt.
+std::string book_text(const ChannelBook::Content& content);
+Result<ChannelBook::Content> parse_book(std::string_view text);
+
+}  // namespace loam::release
