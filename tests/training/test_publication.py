@@ -38,7 +38,7 @@ class Story:
         ran = harness.run_loam(*arguments, home=home or self.home, url=None if alone else self.node.url, text=text, timeout=600,
                                env=None if alone else {"LOAM_API_KEY": self.node.token()})
         assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
-        return ran.stdout if code in (0, 6) else ran.stderr
+        return ran.stdout if code == 0 else ran.stdout + ran.stderr
 
     def json(self, *arguments, **more):
         return json.loads(self.loam(*arguments, "--json", **more))
