@@ -96,12 +96,15 @@ Result<int> publish(Invocation& invocation, const PublishOptions& options) {
   const env::Path data = LOAM_TRY(folders_of(invocation)).data;
   const tuning::JobFolder job = LOAM_TRY(job_of(tuning::jobs_folder(data), *options.job));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const catalog::Model base = LOAM_TRY(tuning::find_base(*catalog, job.spec()));
+  const auto keys = LOAM_TRY(keys_of(invocation, options));
+  const std::string report = LOAM_TRY(gate_report(invocation, job, options));
   release::PublishOrder order{
       .job = job,
-      .base = LOAM_TRY(tuning::find_base(*catalog, job.spec())),
+      .base = base,
       .data_set = options.data ? env::Path(*options.data) : job.spec().data_set,
-      .keys = LOAM_TRY(keys_of(invocation, options)),
-      .gate_report = LOAM_TRY(gate_report(invocation, job, options)),
+      .keys = keys,
+      .gate_report = report,
       .read_gate = release::gate_summary,
       .threads = dataset::usual_threads()};
   for (const std::string& parent : options.parents)

@@ -49,8 +49,8 @@ class Published {
 
  private:
   Published() = default;
-  std::vector<std::unique_ptr<ledger::LogSource>> sources_;
   std::optional<OwnLog> own_;
+  std::vector<std::unique_ptr<ledger::LogSource>> sources_;
   dataset::Facts facts_;
   std::unique_ptr<release::BlobSource> blobs_;
   std::unique_ptr<release::Archive> archive_;

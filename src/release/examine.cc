@@ -36,8 +36,11 @@ class Examination {
   Result<Examined> run(const crypto::Digest& sha256) {
     const std::string text = LOAM_TRY(read_blob(blobs_, sha256, kManifestBytesMax));
     out_.manifest = LOAM_TRY(parse_manifest(text));
-    out_.parts = {base(), LOAM_TRY(adapter()), LOAM_TRY(recipe()), LOAM_TRY(training()),
-                  LOAM_TRY(gate())};
+    out_.parts.push_back(base());
+    out_.parts.push_back(LOAM_TRY(adapter()));
+    out_.parts.push_back(LOAM_TRY(recipe()));
+    out_.parts.push_back(LOAM_TRY(training()));
+    out_.parts.push_back(LOAM_TRY(gate()));
     out_.parts.push_back(LOAM_TRY(data_set()));
     return std::move(out_);
   }
@@ -137,7 +140,7 @@ class Examination {
             tuning::run_id(manifest().base.sha256, manifest().data_set.roots.dataset(),
                            manifest().file(kRecipeFile).sha256, run.examples_sha256),
             run.id);
-    Part log = file_part("log", kLogFile);
+    Part log = file_part("training log", kLogFile);
     const std::string text = LOAM_TRY(open(kLogFile, log));
     log.text = format("{} steps", std::ranges::count(text, '\n'));
     part.parts.push_back(std::move(log));
