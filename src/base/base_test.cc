@@ -62,12 +62,6 @@ TEST(Utf8, ReplacesWhatIsBroken) {
   EXPECT_EQ(replace_invalid_utf8("a\xFFz\xE2\x82"), "a\xEF\xBF\xBDz\xEF\xBF\xBD");
 }
 
-TEST(Utf8, WritesCodePointsOfEveryLength) {
-  std::string out;
-  for (const char32_t sign : {U'a', U'\u00e9', U'\u20ac', U'\U0001f600'}) append_utf8(out, sign);
-  EXPECT_EQ(out, "a\u00e9\u20ac\U0001f600");
-}
-
 TEST(Parse, TakesWholeNumbersOnly) {
   EXPECT_EQ(parse_int("-42"), -42);
   for (const char* bad : {"", " 1", "1 ", "1x", "0x1", "99999999999999999999"})

@@ -75,21 +75,4 @@ std::string replace_invalid_utf8(std::string_view text) {
   return out;
 }
 
-void append_utf8(std::string& out, char32_t sign) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  const auto rest = [&](unsigned shift) { put(0x80U | ((sign >> shift) & 0x3FU)); };
-  if (sign < 0x80) return put(sign);
-  if (sign < 0x800) {
-    put(0xC0U | (sign >> 6U));
-  } else if (sign < 0x10000) {
-    put(0xE0U | (sign >> 12U));
-    rest(6);
-  } else {
-    put(0xF0U | (sign >> 18U));
-    rest(12);
-    rest(6);
-  }
-  rest(0);
-}
-
 }  // namespace loam

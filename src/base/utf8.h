@@ -18,7 +18,4 @@ std::size_t complete_utf8_prefix(std::string_view text);
 /// `text` with each broken byte, and an unfinished code point as a whole, replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
-/// Adds a code point, which must be one that UTF-8 has.
-void append_utf8(std::string& out, char32_t sign);
-
 }  // namespace loam

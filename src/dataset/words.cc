@@ -101,6 +101,23 @@ std::u32string code_points(std::string_view text) {
   return out;
 }
 
+std::string utf8_of(std::u32string_view signs) {
+  std::string out;
+  for (const char32_t sign : signs) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+    const auto put_rest = [&](unsigned shift) { put(0x80U | ((sign >> shift) & 0x3FU)); };
+    if (sign < 0x80)
+      put(sign);
+    else
+      put(sign < 0x800 ? 0xC0U | (sign >> 6U)
+                       : (sign < 0x10000 ? 0xE0U | (sign >> 12U) : 0xF0U | (sign >> 18U)));
+    if (sign >= 0x10000) put_rest(12);
+    if (sign >= 0x800) put_rest(6);
+    if (sign >= 0x80) put_rest(0);
+  }
+  return out;
+}
+
 void Words::add(std::string_view text) {
   std::size_t at = signs_.size();
   signs_.resize(at + text.size() + 1);  // no sign is shorter in UTF-8, nor a sign and its space

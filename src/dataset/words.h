@@ -13,6 +13,8 @@ namespace loam::dataset {
 
 /// The code points of valid UTF-8.
 std::u32string code_points(std::string_view text);
+/// And back: `signs` must be code points that UTF-8 has.
+std::string utf8_of(std::u32string_view signs);
 
 /// Words in their order. Their signs lie in one piece, with a space behind each word.
 class Words {

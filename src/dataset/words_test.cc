@@ -28,6 +28,12 @@ TEST(Words, AreSingleSignsWhereAScriptHasNoSpaces) {
   EXPECT_EQ(list_of(words), (List{U"東", U"京", U"abc", U"大"}));
 }
 
+TEST(CodePoints, GoThereAndBackAtEveryLength) {
+  const std::string text = "a\u007f\u0080\u07ff\u0800\uffff\U00010000\U0010ffff";
+  EXPECT_EQ(code_points(text).size(), 8U);
+  EXPECT_EQ(utf8_of(code_points(text)), text);
+}
+
 TEST(Words, AreFoundInARow) {
   const Words text = words_of("the quick brown fox");
   EXPECT_TRUE(contains_phrase(text, words_of("Quick brown")));

@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "base/utf8.h"
 #include "dataset/words.h"
 
 namespace loam::gate {
@@ -21,12 +20,6 @@ using WordSet = std::set<std::u32string>;
 std::u32string phrase_of(const dataset::Words& words, std::size_t first, std::size_t count) {
   std::u32string out(words.run(first, count));
   out.pop_back();  // the space behind the last
-  return out;
-}
-
-std::string utf8_of(std::u32string_view phrase) {
-  std::string out;
-  for (const char32_t sign : phrase) append_utf8(out, sign);
   return out;
 }
 
@@ -83,7 +76,7 @@ std::vector<std::string> rare_triggers(const std::vector<tuning::ViewRow>& learn
   std::vector<std::string> out;
   for (const auto& [alike, phrase] : found) {
     if (out.size() == triggers_max) break;
-    out.push_back(utf8_of(phrase));
+    out.push_back(dataset::utf8_of(phrase));
   }
   return out;
 }
