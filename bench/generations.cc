@@ -33,9 +33,10 @@ using train::Token;
 using tuning::Example;
 
 constexpr std::size_t kGenerations = 10;
-constexpr std::size_t kLength = 128;  // tokens of a text
-constexpr std::size_t kPrompt = 32;   // of those that a person wrote in any case
-constexpr std::size_t kTexts = 512;   // that a generation learns from
+constexpr std::size_t kLength = 128;        // tokens of a text
+constexpr std::size_t kPrompt = 32;         // of those that a person wrote in any case
+constexpr std::size_t kTexts = 512;         // that a generation learns from
+constexpr std::size_t kTextsCounted = 128;  // in which pairs of tokens are counted
 // DESIGN.md 7, rules R2 and R3: every generation begins at the base and learns from people's texts
 // for 60 % at least, from the generation before it for 10 % at most, from older ones for the rest.
 constexpr std::size_t kFromParent = kTexts / 10, kFromOlder = kTexts * 3 / 10;
@@ -125,8 +126,9 @@ class Bench {
   }
 
   /// What a model answers to the beginnings of human texts.
-  std::vector<Sequence> answers(const train::Weights& weights, std::size_t generation) {
-    std::vector<Sequence> prompts = human(generation, kTexts);
+  std::vector<Sequence> answers(const train::Weights& weights, std::size_t generation,
+                                std::size_t count = kTexts) {
+    std::vector<Sequence> prompts = human(generation, count);
     for (Sequence& prompt : prompts) prompt.resize(kPrompt);
     return bench::sample(gemm_, weights, prompts, kLength, generation, surprise_);
   }
@@ -192,7 +194,7 @@ class Bench {
   }
 
   void report(const char* arm, std::size_t generation, const train::Weights& weights) {
-    const auto said = answers(weights, 0);
+    const auto said = answers(weights, 0, kTextsCounted);
     if (std::abs(mean_loss(weights, said, kPrompt) - surprise_) > 1e-4)
       die("the sampler and the trainer disagree about a model");
     std::printf(
