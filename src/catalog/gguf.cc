@@ -151,11 +151,18 @@ class GgufReader {
 
   Result<> read_pair() {
     LOAM_TRY(check_size());
+    const std::uint64_t from = in_.position();
     const std::uint64_t length = LOAM_TRY(in_.number(8));
     const std::string key = LOAM_TRY(in_.text(length, limits_.name_bytes_max));
     if (!seen_keys_.insert(key).second)
       return fail(ErrorCode::kCorrupt,
                   format("the metadata entry '{}' is there twice", printable(key)));
+    LOAM_TRY(read_value(key));
+    if (header_) header_->pairs.push_back({key, from, in_.position() - from});
+    return {};
+  }
+
+  Result<> read_value(const std::string& key) {
     const auto type = static_cast<std::uint32_t>(LOAM_TRY(in_.number(4)));
     if (type == kString) return read_string(key);
     if (type == kArray) return read_array(key);

@@ -45,6 +45,13 @@ struct GgufTensor {
   std::uint64_t bytes = 0;
 };
 
+/// Where a metadata entry lies: key, type and value, in the file.
+struct GgufPair {
+  std::string key;  // as written
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// All of a header but lists and long texts. Keys are as written, any bytes.
 struct GgufHeader {
   ModelFacts facts;
@@ -54,6 +61,7 @@ struct GgufHeader {
   /// Valid UTF-8 without control characters. Not here: the chat template, and what is longer than
   /// GgufLimits::word_bytes_max.
   std::map<std::string, std::string, std::less<>> texts;
+  std::vector<GgufPair> pairs;      // in the file's order, those with lists and long texts too
   std::vector<GgufTensor> tensors;  // in the file's order; all lie in the file, none in another
 };
 

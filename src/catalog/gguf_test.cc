@@ -206,6 +206,20 @@ TEST(GgufHeader, TellsScalarsOfEveryType) {
   EXPECT_EQ(numbers, expected);
 }
 
+TEST(GgufHeader, TellsWhereEachPairLies) {
+  const std::string bytes = small_model().bytes();
+  const auto pairs = read_gguf_header(as_bytes(bytes)).value().pairs;
+  ASSERT_EQ(pairs.size(), small_model().pair_count);
+  EXPECT_EQ(pairs.front().offset, 24U);
+  for (std::size_t i = 1; i < pairs.size(); ++i)
+    EXPECT_EQ(pairs[i].offset, pairs[i - 1].offset + pairs[i - 1].bytes);
+  for (const GgufPair& pair : pairs)
+    EXPECT_EQ(bytes.substr(pair.offset + 8, pair.key.size()), pair.key);
+  std::string tensor;
+  GgufWriter::put_text(tensor, "blk.0.attn_q.weight");
+  EXPECT_TRUE(bytes.substr(pairs.back().offset + pairs.back().bytes).starts_with(tensor));
+}
+
 TEST(GgufHeader, TellsShortTextsAndLeavesOutLongOnesAndTheTemplate) {
   GgufWriter writer = small_model();
   writer.text("other", "a\nb\xff").text("most", std::string(4096, 'x'));

@@ -1,4 +1,5 @@
-// train: adapters of models that are on this machine, learned from open data sets.
+// train: adapters of models that are on this machine, and small models, learned from open data
+// sets.
 #include <memory>
 
 #include "base/format.h"
@@ -48,7 +49,8 @@ codec::Value job_value(const JobFolder& job, const JobState& state) {
                     {"too_long", state.too_long},
                     {"no_template", state.no_template},
                     {"folder", job.path().string()}};
-  if (state.status == JobStatus::kSucceeded) out.emplace_back("adapter", job.adapter().string());
+  if (state.status == JobStatus::kSucceeded)
+    out.emplace_back(spec.recipe.full ? "trained_model" : "adapter", job.result().string());
   if (state.error) out.emplace_back("error", state.error->message);
   return out;
 }
@@ -78,7 +80,7 @@ void show_job(Console& console, const JobFolder& job, const JobState& state) {
   if (state.status == JobStatus::kRunning && state.step > 0)
     row("speed",
         format("{:.0f} tokens/s, {} left", state.tokens_per_s, short_duration(state.seconds_left)));
-  if (state.status == JobStatus::kSucceeded) row("adapter", job.adapter().string());
+  if (state.status == JobStatus::kSucceeded) row("result", job.result().string());
   if (state.error) row("error", state.error->message);
   if (state.error && !state.error->hint.empty()) row("", state.error->hint);
 }
@@ -94,7 +96,8 @@ Result<int> report(Invocation& invocation, const JobFolder& job, const JobState&
   } else if (state.status == JobStatus::kSucceeded) {
     console.line(
         format("{}: {}, loss {:.4f}", job.spec().id, counted(state.step, "step"), state.loss));
-    console.line("adapter in " + job.adapter().string());
+    console.line(
+        format("{} in {}", job.spec().recipe.full ? "model" : "adapter", job.result().string()));
   } else if (state.status == JobStatus::kStopped) {
     console.line(format("{}: stopped after step {} of {}; go on with: loam train resume {}",
                         job.spec().id, state.step, state.steps, job.spec().id));
@@ -185,16 +188,19 @@ Result<int> stop(Invocation& invocation, const TrainOptions& options) {
 
 void show_adopted(const Invocation& invocation, const catalog::Model& model) {
   Console& console = invocation.console;
-  if (invocation.globals.json)
-    console.json(codec::Object{{"model", model.name},
-                               {"base_sha256", crypto::digest_hex(model.sha256)},
-                               {"adapter_sha256", crypto::digest_hex(model.adapter->sha256)},
-                               {"source", model.source}});
-  else if (invocation.globals.quiet)
-    console.line(model.name);
-  else
-    console.line(
-        format("{} answers now, with an adapter ({})", model.name, printable(model.source)));
+  if (!invocation.globals.json && invocation.globals.quiet) return console.line(model.name);
+  if (!invocation.globals.json)
+    return console.line(format("{} answers now{} ({})", model.name,
+                               model.adapter ? ", with an adapter" : "", printable(model.source)));
+  codec::Object out{{"model", model.name}, {"source", model.source}};
+  const std::string hash = crypto::digest_hex(model.sha256);
+  if (model.adapter) {
+    out.emplace_back("base_sha256", hash);
+    out.emplace_back("adapter_sha256", crypto::digest_hex(model.adapter->sha256));
+  } else {
+    out.emplace_back("sha256", hash);
+  }
+  console.json(std::move(out));
 }
 
 Result<int> adopt(Invocation& invocation, const TrainOptions& options) {

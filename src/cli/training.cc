@@ -46,12 +46,12 @@ Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder
               all.empty() ? "loam pull smollm2" : "loam ls");
 }
 
-/// `name`, if no model has it but an earlier adapter from the same source.
+/// `name`, if no model has it but an earlier one from the same source.
 Result<std::string> free_name(catalog::Catalog& catalog, const std::string& name,
                               const std::string& source) {
   std::string checked = LOAM_TRY(catalog::checked_name(name));
   const auto there = catalog.find(checked);
-  if (!there || (there->adapter && there->source == source)) return checked;
+  if (!there || there->source == source) return checked;
   return fail(ErrorCode::kAlreadyExists, format("{} is the name of another model", checked),
               format("choose another name with --name, or: loam rm {}", there->name));
 }
@@ -80,6 +80,7 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
     return fail(ErrorCode::kUnsupported,
                 format("train: {} has an adapter, and every training begins at a base", model.name),
                 "name the model that the adapter was made for");
+  LOAM_TRY(tuning::check_size(spec.recipe, model));
   spec.name = LOAM_TRY(catalog::checked_name(order.name.value_or(default_name(model))));
   spec.model = model.name;
   spec.model_sha256 = model.sha256;
@@ -179,8 +180,9 @@ Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning
   const std::string source = "trained here: " + spec.id;
   const std::string name = LOAM_TRY(free_name(*catalog, wanted.value_or(spec.name), source));
   const catalog::Model base = LOAM_TRY(tuning::find_base(*catalog, spec));
-  const env::Path file = job.adapter() / "adapter.gguf";
+  const env::Path file = job.result() / (spec.recipe.full ? "model.gguf" : "adapter.gguf");
   const crypto::Digest sha256 = LOAM_TRY(catalog::hash_file(file)).sha256;
+  if (spec.recipe.full) return catalog->add(name, file, sha256, source, base.licence);
   return catalog->add_adapter(name, base, file, sha256, source);
 }
 

@@ -40,8 +40,9 @@ Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobF
 Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
                                                        const tuning::JobFolder& job);
 
-/// Makes a model of the job's base and its adapter; `name` instead of the job's own.
-/// @error InvalidArgument  the job has no adapter yet. AlreadyExists  another model has the name.
+/// Makes a model of the job's base and its adapter, or of the file of all parameters; `name`
+/// instead of the job's own.
+/// @error InvalidArgument  the job has no result yet. AlreadyExists  another model has the name.
 Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning::JobFolder& job,
                                       const std::optional<std::string>& name);
 

@@ -56,6 +56,13 @@ std::uint64_t training_bytes(const Shape& shape, bool has_head, const AdapterOpt
          kProgramBytes;
 }
 
+std::uint64_t whole_training_bytes(const Shape& shape, bool has_head, Keep keep,
+                                   std::size_t tokens_max) {
+  constexpr std::uint64_t kCopies = 4;  // parameters, gradient, and the optimizer's two
+  return training_bytes(shape, has_head, {.rank = 0}, keep, tokens_max) +
+         kCopies * kBytes * parameter_count(shape, has_head);
+}
+
 double training_gflop(const Shape& shape, const AdapterOptions& options, const Traffic& traffic) {
   const auto layers = static_cast<double>(shape.layers);
   const auto adapted = static_cast<double>(adapted_layers(shape, options));
@@ -67,6 +74,13 @@ double training_gflop(const Shape& shape, const AdapterOptions& options, const T
   return 1e-9 * (traffic.tokens * (2 * (layers + adapted) * linear + 6 * trained +
                                    (2 * layers + 4 * adapted) * attention) +
                  traffic.learned * 4 * head);
+}
+
+double whole_training_gflop(const Shape& shape, const Traffic& traffic) {
+  const double linear = static_cast<double>(shape.layers * linear_numbers(shape));
+  const double head = static_cast<double>(shape.vocabulary) * static_cast<double>(shape.width);
+  return training_gflop(shape, {.rank = 0}, traffic) +
+         1e-9 * (traffic.tokens * 2 * linear + traffic.learned * 2 * head);
 }
 
 }  // namespace loam::train

@@ -19,6 +19,10 @@ std::uint64_t parameter_count(const Shape& shape, const AdapterOptions& options)
 std::uint64_t training_bytes(const Shape& shape, bool has_head, const AdapterOptions& options,
                              Keep keep, std::size_t tokens_max);
 
+/// The same for all parameters: the model as it was, what becomes of it, gradient and optimizer.
+std::uint64_t whole_training_bytes(const Shape& shape, bool has_head, Keep keep,
+                                   std::size_t tokens_max);
+
 /// Tokens that go through a model.
 struct Traffic {
   double tokens = 0;
@@ -29,5 +33,7 @@ struct Traffic {
 /// The gradient of inputs for what is frozen, all three products for what is trained; what is
 /// computed again does not count.
 double training_gflop(const Shape& shape, const AdapterOptions& options, const Traffic& traffic);
+/// The same for all parameters.
+double whole_training_gflop(const Shape& shape, const Traffic& traffic);
 
 }  // namespace loam::train

@@ -24,6 +24,14 @@ TEST(Cost, WhatIsKeptAndHowMuchAtOnceDecideOverMemory) {
   EXPECT_LT(bytes(Keep::kProducts, 512), bytes(Keep::kProducts, 1024));
 }
 
+TEST(Cost, AllParametersCostThreeProductsEachAndFiveCopies) {
+  const Traffic traffic{.tokens = 1024, .learned = 1024, .length = 256};
+  EXPECT_NEAR(whole_training_gflop(kSmall, traffic), 1024 * 6 * (0.1062 + 0.0283),
+              0.1 * 1024 * 6 * 0.1345);
+  EXPECT_GT(whole_training_bytes(kSmall, false, Keep::kProducts, 0),
+            5 * 4 * parameter_count(kSmall, false));
+}
+
 TEST(Cost, AFrozenLayerIsReadTwiceAndATrainedOneCostsMore) {
   const Traffic traffic{.tokens = 1024, .learned = 512, .length = 256};
   const double all = training_gflop(kSmall, {}, traffic);

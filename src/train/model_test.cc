@@ -220,6 +220,15 @@ TEST(Training, WholeModelLearnsTooAndTakesTheFreshGradientEachTime) {
   EXPECT_LT(last, first / 10);
 }
 
+TEST(Weights, NormsAndBiasesDoNotDecay) {
+  Weights weights = toy_weights(toy_shape(), Head::kOwn, Bias::kOfQkv);
+  const std::vector<bool> decayed = weights.decayed();
+  const Spans all = weights.spans();
+  ASSERT_EQ(decayed.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i)  // no matrix of the toy is as small as a vector
+    EXPECT_EQ(decayed[i], all[i].size() > 20) << i;
+}
+
 TEST(Adapter, StartsFromItsSeedAlone) {
   Adapter one = make_adapter(toy_shape(), {.rank = 2, .parts = {Part::kDown, Part::kQ}}, 5);
   Adapter two = make_adapter(toy_shape(), {.rank = 2, .parts = {Part::kQ, Part::kDown}}, 5);

@@ -62,6 +62,8 @@ AdamW::AdamW(const AdamWOptions& options, AdamWState state)
 
 void AdamW::step(const Spans& parameters, const Spans& gradients, double rate) {
   LOAM_CHECK(parameters.size() == gradients.size());
+  const std::vector<bool>& decayed = options_.decayed;
+  LOAM_CHECK(decayed.empty() || decayed.size() == parameters.size());
   ++state_.steps;
   const auto beta1 = static_cast<float>(options_.beta1);
   const auto beta2 = static_cast<float>(options_.beta2);
@@ -71,12 +73,13 @@ void AdamW::step(const Spans& parameters, const Spans& gradients, double rate) {
   const auto pace = static_cast<float>(rate / mean_part);
   const auto spread = static_cast<float>(1 / square_part);
   const auto epsilon = static_cast<float>(options_.epsilon);
-  const auto kept = static_cast<float>(1 - rate * options_.weight_decay);
   std::size_t at = 0;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const std::span<float> parameter = parameters[i];
     const std::span<const float> gradient = gradients[i];
     LOAM_CHECK(parameter.size() == gradient.size());
+    const bool decays = decayed.empty() || decayed[i];
+    const auto kept = static_cast<float>(decays ? 1 - rate * options_.weight_decay : 1.0);
     LOAM_CHECK(at + parameter.size() <= state_.mean.size());
     for (std::size_t j = 0; j < parameter.size(); ++j, ++at) {
       float& mean = state_.mean[at];

@@ -33,7 +33,8 @@ struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0;  // of every parameter
+  double weight_decay = 0;
+  std::vector<bool> decayed = {};  // for each span, whether it decays; empty: all do
 };
 
 /// What a run must save, besides the parameters, to continue as if it had never stopped.

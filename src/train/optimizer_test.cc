@@ -61,6 +61,15 @@ TEST(AdamW, FollowsItsDefinitionOverManySteps) {
   for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(x[i], expected[i], 1e-5);
 }
 
+TEST(AdamW, OnlyWhatDecaysDecays) {
+  std::vector<float> matrix = {2, -2}, norm = {2}, still = {0, 0}, none = {0};
+  AdamW adam({.weight_decay = 0.5, .decayed = {true, false}}, 3);
+  adam.step({matrix, norm}, {still, none}, 0.1);
+  EXPECT_FLOAT_EQ(matrix[0], 1.9F);
+  EXPECT_FLOAT_EQ(matrix[1], -1.9F);
+  EXPECT_EQ(norm[0], 2);
+}
+
 TEST(AdamW, ContinuesFromItsStateAsIfItHadNeverStopped) {
   std::vector<float> x = testing::numbers(9, 1), y = x, gradient = testing::numbers(9, 2);
   AdamW whole({}, 9);

@@ -1,6 +1,28 @@
 #include "train/weights.h"
 
 namespace loam::train {
+namespace {
+
+/// Calls `take(numbers, decays)` for all parameters that there are, in their fixed order.
+template <class AnyWeights, class Take>
+void visit(AnyWeights& weights, const Take& take) {
+  const auto offer = [&](auto& values, bool decays) {
+    if (!values.empty()) take(values, decays);
+  };
+  offer(weights.embedding, true);
+  for (auto& layer : weights.layers) {
+    offer(layer.attention_norm, false);
+    for (const Part part : kParts) {
+      offer(layer.linear[part], true);
+      offer(layer.bias[part], false);
+    }
+    offer(layer.ffn_norm, false);
+  }
+  offer(weights.final_norm, false);
+  offer(weights.head, true);
+}
+
+}  // namespace
 
 std::string_view part_name(Part part) {
   static constexpr std::array<std::string_view, kParts.size()> kNames = {
@@ -36,20 +58,13 @@ Norm Weights::ffn_norm(std::size_t layer) const {
 
 Spans Weights::spans() {
   Spans all;
-  const auto take = [&](std::vector<float>& values) {
-    if (!values.empty()) all.emplace_back(values);
-  };
-  take(embedding);
-  for (LayerWeights& layer : layers) {
-    take(layer.attention_norm);
-    for (const Part part : kParts) {
-      take(layer.linear[part]);
-      take(layer.bias[part]);
-    }
-    take(layer.ffn_norm);
-  }
-  take(final_norm);
-  take(head);
+  visit(*this, [&](std::vector<float>& values, bool) { all.emplace_back(values); });
+  return all;
+}
+
+std::vector<bool> Weights::decayed() const {
+  std::vector<bool> all;
+  visit(*this, [&](const std::vector<float>&, bool decays) { all.push_back(decays); });
   return all;
 }
 

@@ -69,6 +69,9 @@ struct Weights {
 
   /// All parameters in their fixed order: what an optimizer steps over.
   Spans spans();
+  /// For each of spans(), whether weight decay holds for it: norms and biases are left alone, as
+  /// Hugging Face's trainer does it.
+  std::vector<bool> decayed() const;
   /// The same shape, all zero.
   Weights zeros() const;
 };

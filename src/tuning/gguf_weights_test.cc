@@ -11,6 +11,8 @@
 #include "env/file.h"
 #include "env/folders.h"
 #include "env/random.h"
+#include "train/testing/toy_model.h"
+#include "tuning/whole_model.h"
 
 namespace loam::tuning {
 namespace {
@@ -132,6 +134,58 @@ TEST_F(GgufWeights, SaysWhichTensorItCannotRead) {
   ASSERT_FALSE(no_weights.has_value());
   EXPECT_EQ(no_weights.error().code, ErrorCode::kUnsupported);
   EXPECT_TRUE(no_weights.error().message.contains("tensor numbers")) << no_weights.error().message;
+}
+
+/// The metadata of a model of this shape, as a file has it.
+GgufWriter file_of(const train::Shape& shape, const std::string& architecture) {
+  GgufWriter writer;
+  const auto count = [&](const std::string& key, std::size_t value) {
+    writer.u32(architecture + "." + key, static_cast<std::uint32_t>(value));
+  };
+  writer.text("general.architecture", architecture).text("general.name", "Base");
+  writer.u32("general.alignment", 64).u32("general.file_type", 15);
+  writer.text("general.base_model.0.name", "an earlier one").text("loam.run", "an earlier one");
+  writer.text_list("tokenizer.ggml.tokens", {"a", "b", "c"});
+  count("block_count", shape.layers);
+  count("embedding_length", shape.width);
+  count("feed_forward_length", shape.ffn_width);
+  count("attention.head_count", shape.attention.heads);
+  count("attention.head_count_kv", shape.attention.kv_heads);
+  count("attention.key_length", shape.attention.head_width);
+  writer.raw(architecture + ".attention.layer_norm_rms_epsilon", 6, f32({shape.norm_epsilon}));
+  writer.raw(architecture + ".rope.freq_base", 6, f32({shape.rope.base}));
+  return writer;
+}
+
+TEST_F(GgufWeights, AWholeModelIsReadBackAsItWasWritten) {
+  using train::testing::Bias, train::testing::Head;
+  for (const bool llama : {true, false}) {
+    train::Shape shape =
+        train::testing::toy_shape(llama ? train::RopePairs::kAdjacent : train::RopePairs::kHalves);
+    if (llama) shape.rope.factors = {1, 8};
+    train::Weights weights = train::testing::toy_weights(shape, llama ? Head::kTied : Head::kOwn,
+                                                         llama ? Bias::kNone : Bias::kOfQkv);
+    GgufWriter base = file_of(shape, llama ? "llama" : "qwen2");
+    base.alignment = 64;
+    ASSERT_TRUE(env::write_file_atomic(path_, base.bytes()));
+    const auto file = env::open_read(path_);
+    const auto bytes = encode_whole_model(weights, *file, path_, "New", {{"loam.run", "5"}});
+    ASSERT_TRUE(bytes) << bytes.error().message;
+
+    const auto source = open(as_text(*bytes)).value();
+    auto read = train::read_weights(*source);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->shape.rope.factors, shape.rope.factors);
+    ASSERT_EQ(read->spans().size(), weights.spans().size());
+    for (std::size_t i = 0; i < weights.spans().size(); ++i)
+      EXPECT_TRUE(std::ranges::equal(read->spans()[i], weights.spans()[i])) << i;
+    EXPECT_EQ(source->text("general.name"), "New");
+    EXPECT_EQ(source->text("loam.run"), "5");
+    EXPECT_EQ(source->text("general.base_model.0.name"), std::nullopt);
+    EXPECT_EQ(source->number("general.file_type"), 0);
+    EXPECT_EQ(source->number("general.alignment"), std::nullopt);
+    EXPECT_TRUE(as_text(*bytes).contains("tokenizer.ggml.tokens"));
+  }
 }
 
 TEST_F(GgufWeights, ReadsTheStarterModel) {

@@ -2,8 +2,8 @@
 //
 //   job.json      what it is made of; never changes          recipe.toml   the whole recipe
 //   state.json    how far it is; replaced as it goes on      log.jsonl     a line for each logged
-//   step checkpoints/  the two newest      adapter/  the result      trainer.log  what the process
-//   said
+//   step checkpoints/  the two newest      adapter/ or model/  the result      trainer.log  what
+//   the process said
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace loam::tuning {
 /// What a job is made of.
 struct JobSpec {
   std::string id;    // "ftjob-...", the folder's name
-  std::string name;  // of the adapter that comes out
+  std::string name;  // of what comes out
   std::string model;
   crypto::Digest model_sha256{};
   env::Path data_set;
@@ -60,7 +60,8 @@ class JobFolder {
   const env::Path& path() const { return path_; }
   env::Path log() const { return path_ / "log.jsonl"; }
   env::Path checkpoints() const { return path_ / "checkpoints"; }
-  env::Path adapter() const { return path_ / "adapter"; }
+  /// The folder of what came out: an adapter, or by recipe.full a model.
+  env::Path result() const { return path_ / (spec_.recipe.full ? "model" : "adapter"); }
   env::Path output() const { return path_ / "trainer.log"; }
 
   /// What was written last. One that says "running" while no process works on it has failed: the

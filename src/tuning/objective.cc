@@ -45,11 +45,10 @@ class Packed {
 /// Supervised: each token of an answer counts the same.
 class Imitation final : public Objective {
  public:
-  Imitation(train::Model& model, std::span<const Example> examples)
-      : model_(model), examples_(examples) {}
+  Imitation(Learner& learner, std::span<const Example> examples)
+      : learner_(learner), examples_(examples) {}
 
-  double accumulate(std::span<const BatchPlan> batches, const train::Adapter& adapter,
-                    train::Adapter& gradient) override {
+  double accumulate(std::span<const BatchPlan> batches) override {
     std::size_t learned = 0;
     for (const BatchPlan& batch : batches)
       for (const std::size_t i : batch) learned += examples_[i].texts[0].answer_tokens();
@@ -58,31 +57,30 @@ class Imitation final : public Objective {
       Packed packed;
       for (const std::size_t i : batch)
         packed.add(examples_[i].texts[0], 1.0F / static_cast<float>(learned));
-      loss += model_.accumulate(packed.batch(), adapter, gradient);
+      loss += learner_.accumulate(packed.batch());
     }
     return loss;
   }
 
  private:
-  train::Model& model_;
+  Learner& learner_;
   std::span<const Example> examples_;
 };
 
-/// What DPO and KTO share: answers are judged by how much likelier the adapter makes them.
+/// What DPO and KTO share: answers are judged by how much likelier the learner makes them.
 class Preference : public Objective {
  public:
-  Preference(train::Model& model, const Recipe& recipe, std::span<const Example> examples)
-      : model_(model), recipe_(recipe), examples_(examples), references_(examples.size()) {}
+  Preference(Learner& learner, const Recipe& recipe, std::span<const Example> examples)
+      : learner_(learner), recipe_(recipe), examples_(examples), references_(examples.size()) {}
 
-  double accumulate(std::span<const BatchPlan> batches, const train::Adapter& adapter,
-                    train::Adapter& gradient) override {
+  double accumulate(std::span<const BatchPlan> batches) override {
     std::size_t count = 0;
     for (const BatchPlan& batch : batches) count += batch.size();
     const double share = 1 / static_cast<double>(count);
-    prepare(batches, adapter);
+    prepare(batches);
     double loss = 0;
     for (const BatchPlan& batch : batches) {
-      const auto scores = scores_of(batch, adapter);
+      const auto scores = scores_of(batch);
       Packed packed;
       for (std::size_t k = 0; k < batch.size(); ++k) {
         const Example& example = examples_[batch[k]];
@@ -92,7 +90,7 @@ class Preference : public Objective {
         for (std::size_t t = 0; t < example.texts.size(); ++t)
           packed.add(example.texts[t], static_cast<float>(-share * judged.slopes[t]));
       }
-      model_.accumulate(packed.batch(), adapter, gradient);
+      learner_.accumulate(packed.batch());
     }
     return loss;
   }
@@ -103,11 +101,12 @@ class Preference : public Objective {
     std::vector<double> slopes;  // of each text
   };
   /// Before the batches of a step.
-  virtual void prepare(std::span<const BatchPlan> batches, const train::Adapter& adapter) = 0;
+  virtual void prepare(std::span<const BatchPlan> batches) = 0;
   virtual Judgement judge(const Example& example, const std::vector<AnswerScore>& scores) const = 0;
 
+  enum class By { kLearner, kBase };
   /// Of each text, by one pass over all.
-  std::vector<double> scores_of(std::span<const Text* const> texts, const train::Adapter* adapter) {
+  std::vector<double> scores_of(std::span<const Text* const> texts, By by) {
     Packed packed;
     std::size_t tokens = 0;
     for (const Text* text : texts) {
@@ -115,7 +114,10 @@ class Preference : public Objective {
       tokens += text->tokens.size();
     }
     std::vector<float> losses(tokens);
-    model_.losses(packed.batch(), adapter, losses);
+    if (by == By::kLearner)
+      learner_.losses(packed.batch(), losses);
+    else
+      learner_.base_losses(packed.batch(), losses);
     return packed.scores(losses);
   }
 
@@ -125,17 +127,16 @@ class Preference : public Objective {
  private:
   /// For each example of the batch, of each of its texts. The base never changes: what it says is
   /// asked once.
-  std::vector<std::vector<AnswerScore>> scores_of(const BatchPlan& batch,
-                                                  const train::Adapter& adapter) {
+  std::vector<std::vector<AnswerScore>> scores_of(const BatchPlan& batch) {
     std::vector<const Text*> all, unknown;
     for (const std::size_t i : batch)
       for (const Text& text : examples_[i].texts) {
         all.push_back(&text);
         if (references_[i].empty()) unknown.push_back(&text);
       }
-    const std::vector<double> policy = scores_of(all, &adapter);
+    const std::vector<double> policy = scores_of(all, By::kLearner);
     std::vector<double> fresh;
-    if (!unknown.empty()) fresh = scores_of(unknown, nullptr);
+    if (!unknown.empty()) fresh = scores_of(unknown, By::kBase);
     auto next_policy = policy.begin(), next_fresh = std::as_const(fresh).begin();
     std::vector<std::vector<AnswerScore>> out;
     for (const std::size_t i : batch) {
@@ -147,7 +148,7 @@ class Preference : public Objective {
     return out;
   }
 
-  train::Model& model_;
+  Learner& learner_;
   const Recipe& recipe_;
   std::span<const Example> examples_;
   std::vector<std::vector<double>> references_;  // of each example's texts, once they are known
@@ -158,7 +159,7 @@ class Dpo final : public Preference {
   using Preference::Preference;
 
  private:
-  void prepare(std::span<const BatchPlan>, const train::Adapter&) override {}
+  void prepare(std::span<const BatchPlan>) override {}
   Judgement judge(const Example&, const std::vector<AnswerScore>& scores) const override {
     const auto found = dpo_loss(scores[0], scores[1], recipe().pref_beta);
     return {found.loss, {found.slopes.begin(), found.slopes.end()}};
@@ -170,9 +171,9 @@ class Kto final : public Preference {
   using Preference::Preference;
 
  private:
-  /// The anchor: how much likelier the adapter makes answers to other questions than their own. It
+  /// The anchor: how much likelier the learner makes answers to other questions than their own. It
   /// has no gradient. @source KTO, section 4.1.
-  void prepare(std::span<const BatchPlan> batches, const train::Adapter& adapter) override {
+  void prepare(std::span<const BatchPlan> batches) override {
     double sum = 0;
     std::size_t count = 0;
     for (const BatchPlan& batch : batches) {
@@ -180,8 +181,8 @@ class Kto final : public Preference {
       const std::vector<Text> made = mismatched(batch);
       std::vector<const Text*> texts;
       for (const Text& text : made) texts.push_back(&text);
-      const std::vector<double> policy = scores_of(texts, &adapter);
-      const std::vector<double> reference = scores_of(texts, nullptr);
+      const std::vector<double> policy = scores_of(texts, By::kLearner);
+      const std::vector<double> reference = scores_of(texts, By::kBase);
       for (std::size_t i = 0; i < texts.size(); ++i) sum += policy[i] - reference[i];
       count += texts.size();
     }
@@ -217,14 +218,14 @@ class Kto final : public Preference {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_objective(train::Model& model, const Recipe& recipe,
+std::unique_ptr<Objective> make_objective(Learner& learner, const Recipe& recipe,
                                           std::span<const Example> examples) {
   switch (recipe.stage) {
     case Stage::kSft: break;
-    case Stage::kKto: return std::make_unique<Kto>(model, recipe, examples);
-    case Stage::kDpo: return std::make_unique<Dpo>(model, recipe, examples);
+    case Stage::kKto: return std::make_unique<Kto>(learner, recipe, examples);
+    case Stage::kDpo: return std::make_unique<Dpo>(learner, recipe, examples);
   }
-  return std::make_unique<Imitation>(model, examples);
+  return std::make_unique<Imitation>(learner, examples);
 }
 
 }  // namespace loam::tuning

@@ -4,9 +4,9 @@
 #include <memory>
 #include <span>
 
-#include "train/model.h"
 #include "tuning/batches.h"
 #include "tuning/examples.h"
+#include "tuning/learner.h"
 #include "tuning/recipe.h"
 
 namespace loam::tuning {
@@ -16,15 +16,14 @@ class Objective {
  public:
   virtual ~Objective() = default;
 
-  /// Adds the gradient of a step's loss to `gradient`.
+  /// Adds the gradient of a step's loss to the learner's.
   /// @return that loss: for imitation the mean over the tokens to be learned, in nat; for
   ///         preferences the mean over the examples.
-  virtual double accumulate(std::span<const BatchPlan> batches, const train::Adapter& adapter,
-                            train::Adapter& gradient) = 0;
+  virtual double accumulate(std::span<const BatchPlan> batches) = 0;
 };
 
 /// The objective of recipe.stage. All must outlive it.
-std::unique_ptr<Objective> make_objective(train::Model& model, const Recipe& recipe,
+std::unique_ptr<Objective> make_objective(Learner& learner, const Recipe& recipe,
                                           std::span<const Example> examples);
 
 }  // namespace loam::tuning

@@ -9,7 +9,7 @@ namespace loam::tuning {
 namespace {
 
 using train::testing::gradient_error;
-using train::testing::toy_adapter;
+using train::testing::numbers;
 using train::testing::toy_shape;
 using train::testing::toy_weights;
 
@@ -31,51 +31,72 @@ std::vector<Example> made(Stage stage) {
   return out;
 }
 
-TEST(Objective, EveryGradientIsThatOfItsLoss) {
-  for (const Stage stage : {Stage::kSft, Stage::kDpo, Stage::kKto}) {
-    Recipe recipe;
-    recipe.stage = stage;
-    recipe.cutoff_len = 16;
-    recipe.pref_beta = 0.7;
-    recipe.kto_chosen_weight = 1.3;
-    const std::vector<Example> examples = made(stage);
-    const train::Weights weights =
-        toy_weights(toy_shape(), train::testing::Head::kTied, train::testing::Bias::kNone);
-    train::Team team(1);
-    train::Gemm gemm(team);
-    train::Model model(gemm, weights, 16, train::Keep::kProducts);
-    train::Adapter adapter = toy_adapter(weights.shape), gradient = adapter.zeros();
-    // KTO's anchor has no gradient on purpose: of one example alone there is none.
-    const std::vector<BatchPlan> batches = stage == Stage::kKto
-                                               ? std::vector<BatchPlan>{{0}, {1}, {2}, {3}}
-                                               : std::vector<BatchPlan>{{0, 2}, {3, 1}};
-    const auto objective = make_objective(model, recipe, examples);
-    objective->accumulate(batches, adapter, gradient);
-    const auto loss = [&] {
-      train::Adapter unused = adapter.zeros();
-      return objective->accumulate(batches, adapter, unused);
-    };
-    const train::Spans parameters = adapter.spans(), gradients = gradient.spans();
-    for (std::size_t i = 0; i < parameters.size(); i += 3)
-      EXPECT_LT(gradient_error(parameters[i], gradients[i], loss, 0.02F, 5), kTolerance)
-          << "stage " << static_cast<int>(stage) << ", span " << i;
+/// Moves all parameters away from where a run begins, where preferences have special values.
+void disturb(Learner& learner) {
+  std::uint64_t seed = 500;
+  for (const std::span<float> values : learner.parameters()) {
+    const std::vector<float> by = numbers(values.size(), seed++, 0.2F);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += by[i];
   }
 }
 
-TEST(Objective, AnAdapterThatChangesNothingIsIndifferent) {
-  Recipe recipe;
-  recipe.stage = Stage::kDpo;
-  const std::vector<Example> examples = made(Stage::kDpo);
+void check_gradient(const Recipe& recipe) {
+  const std::vector<Example> examples = made(recipe.stage);
   const train::Weights weights =
       toy_weights(toy_shape(), train::testing::Head::kTied, train::testing::Bias::kNone);
   train::Team team(1);
   train::Gemm gemm(team);
-  train::Model model(gemm, weights, 16, train::Keep::kProducts);
-  const train::Adapter fresh = train::make_adapter(weights.shape, {.rank = 2}, 1);
-  train::Adapter gradient = fresh.zeros();
-  const std::vector<BatchPlan> batches = {{0, 1, 2, 3}};
-  const double loss = make_objective(model, recipe, examples)->accumulate(batches, fresh, gradient);
-  EXPECT_NEAR(loss, 0.6931471805599453, 1e-9);  // ln 2: a coin
+  Learner learner(gemm, weights, recipe);
+  disturb(learner);
+  // KTO's anchor has no gradient on purpose: of one example alone there is none.
+  const std::vector<BatchPlan> batches = recipe.stage == Stage::kKto
+                                             ? std::vector<BatchPlan>{{0}, {1}, {2}, {3}}
+                                             : std::vector<BatchPlan>{{0, 2}, {3, 1}};
+  const auto objective = make_objective(learner, recipe, examples);
+  objective->accumulate(batches);
+  std::vector<std::vector<float>> gradients;  // more is added to the learner's below
+  for (const std::span<float> one : learner.gradient())
+    gradients.emplace_back(one.begin(), one.end());
+  const train::Spans parameters = learner.parameters();
+  for (std::size_t i = 0; i < parameters.size(); i += 3)
+    EXPECT_LT(
+        gradient_error(
+            parameters[i], gradients[i], [&] { return objective->accumulate(batches); }, 0.02F, 5),
+        kTolerance)
+        << "stage " << static_cast<int>(recipe.stage) << ", span " << i;
+}
+
+TEST(Objective, EveryGradientIsThatOfItsLoss) {
+  for (const Stage stage : {Stage::kSft, Stage::kDpo, Stage::kKto})
+    for (const bool full : {false, true}) {
+      SCOPED_TRACE(full ? "all parameters" : "an adapter");
+      Recipe recipe;
+      recipe.stage = stage;
+      recipe.full = full;
+      recipe.lora_rank = 3;
+      recipe.lora_alpha = 6;
+      recipe.cutoff_len = 16;
+      recipe.pref_beta = 0.7;
+      recipe.kto_chosen_weight = 1.3;
+      check_gradient(recipe);
+    }
+}
+
+TEST(Objective, WhoHasLearnedNothingIsIndifferent) {
+  for (const bool full : {false, true}) {
+    Recipe recipe;
+    recipe.stage = Stage::kDpo;
+    recipe.full = full;
+    const std::vector<Example> examples = made(Stage::kDpo);
+    const train::Weights weights =
+        toy_weights(toy_shape(), train::testing::Head::kTied, train::testing::Bias::kNone);
+    train::Team team(1);
+    train::Gemm gemm(team);
+    Learner learner(gemm, weights, recipe);
+    const std::vector<BatchPlan> batches = {{0, 1, 2, 3}};
+    const double loss = make_objective(learner, recipe, examples)->accumulate(batches);
+    EXPECT_NEAR(loss, 0.6931471805599453, 1e-9);  // ln 2: a coin
+  }
 }
 
 }  // namespace

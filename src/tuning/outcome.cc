@@ -13,6 +13,7 @@
 #include "tuning/loss_plot.h"
 #include "tuning/peft.h"
 #include "tuning/train_log.h"
+#include "tuning/whole_model.h"
 
 namespace loam::tuning {
 namespace {
@@ -29,16 +30,34 @@ struct File {
 
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
-File gguf_file(const JobSpec& spec, const train::Adapter& adapter, const Lineage& lineage) {
-  train::AdapterFacts facts;
-  facts.architecture = lineage.base.facts.architecture;
-  facts.name = spec.name;
-  facts.lineage = {{"general.base_model.0.name", lineage.base.name},
-                   {"adapter.loam.base_sha256", crypto::digest_hex(lineage.base.sha256)},
-                   {"adapter.loam.data_set_root", crypto::digest_hex(lineage.data_set_root)},
-                   {"adapter.loam.recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
-                   {"adapter.loam.run", crypto::digest_hex(lineage.run())}};
-  return {"adapter.gguf", text_of(train::encode_adapter(adapter, facts))};
+/// What a GGUF file says of its lineage, its own keys under `prefix`.
+std::vector<std::pair<std::string, std::string>> lineage_pairs(const Lineage& lineage,
+                                                               const std::string& prefix) {
+  return {{"general.base_model.0.name", lineage.base.name},
+          {prefix + "base_sha256", crypto::digest_hex(lineage.base.sha256)},
+          {prefix + "data_set_root", crypto::digest_hex(lineage.data_set_root)},
+          {prefix + "recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
+          {prefix + "run", crypto::digest_hex(lineage.run())}};
+}
+
+std::vector<File> adapter_files(const JobSpec& spec, const train::Adapter& adapter,
+                                const train::Shape& shape, const Lineage& lineage) {
+  const std::string& architecture = lineage.base.facts.architecture;
+  PeftFiles peft = encode_peft(adapter, shape, architecture, lineage.base.name);
+  const Bytes gguf =
+      train::encode_adapter(adapter, {.architecture = architecture,
+                                      .name = spec.name,
+                                      .lineage = lineage_pairs(lineage, "adapter.loam.")});
+  return {{"adapter.gguf", text_of(gguf)},
+          {"adapter_config.json", std::move(peft.config)},
+          {"adapter_model.safetensors", text_of(peft.tensors)}};
+}
+
+Result<std::vector<File>> model_files(const JobSpec& spec, const train::Weights& weights,
+                                      const env::Fd& base, const Lineage& lineage) {
+  const Bytes gguf = LOAM_TRY(encode_whole_model(weights, base, lineage.base.file, spec.name,
+                                                 lineage_pairs(lineage, "loam.")));
+  return std::vector<File>{{"model.gguf", text_of(gguf)}};
 }
 
 Result<File> plot_file(const JobFolder& job) {
@@ -145,24 +164,24 @@ crypto::Digest hash_of(const Examples& examples) {
   return hash.finish();
 }
 
-Result<> write_outcome(const JobFolder& job, const train::Adapter& adapter,
-                       const train::Shape& shape, const Lineage& lineage) {
-  PeftFiles peft = encode_peft(adapter, shape, lineage.base.facts.architecture, lineage.base.name);
+Result<> write_outcome(const JobFolder& job, const Parameters& trained, const train::Shape& shape,
+                       const env::Fd& base, const Lineage& lineage) {
   std::vector<File> files;
-  files.push_back(gguf_file(job.spec(), adapter, lineage));
-  files.push_back({"adapter_config.json", std::move(peft.config)});
-  files.push_back({"adapter_model.safetensors", text_of(peft.tensors)});
+  if (const auto* adapter = std::get_if<train::Adapter>(&trained))
+    files = adapter_files(job.spec(), *adapter, shape, lineage);
+  else
+    files = LOAM_TRY(model_files(job.spec(), std::get<train::Weights>(trained), base, lineage));
   files.push_back(LOAM_TRY(plot_file(job)));
   const std::string log = LOAM_TRY(env::read_file(job.log(), kLogBytesMax));
   const std::string log_sha256 = crypto::digest_hex(crypto::sha256(as_bytes(log)));
   files.push_back({"lineage.json", lineage_text(lineage, log_sha256, files)});
 
-  const env::Path folder = job.path() / "adapter.new";
+  const env::Path folder = job.path() / "result.new";
   LOAM_TRY(env::remove_tree(folder));
   LOAM_TRY(env::make_folder(folder));
   for (const File& file : files) LOAM_TRY(env::write_file_atomic(folder / file.name, file.content));
-  LOAM_TRY(env::remove_tree(job.adapter()));
-  LOAM_TRY(env::rename_file(folder, job.adapter()));
+  LOAM_TRY(env::remove_tree(job.result()));
+  LOAM_TRY(env::rename_file(folder, job.result()));
   return env::sync_folder(job.path());
 }
 

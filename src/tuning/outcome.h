@@ -1,17 +1,17 @@
-// What comes out of a run: the adapter's files, and what it is made of.
+// What comes out of a run: an adapter's files or a model's, and what it is made of.
 #pragma once
 
 #include <map>
 #include <string>
 
 #include "catalog/catalog.h"
-#include "train/adapter.h"
 #include "tuning/examples.h"
 #include "tuning/job.h"
+#include "tuning/learner.h"
 
 namespace loam::tuning {
 
-/// What an adapter is made of, by hash: whoever has these makes the same bytes.
+/// What a result is made of, by hash: whoever has these makes the same bytes.
 struct Lineage {
   catalog::Model base;
   crypto::Digest data_set_root{};
@@ -47,8 +47,9 @@ Result<WrittenLineage> read_lineage(const env::Path& file);
 /// then u8, 0 if the answer was disliked, else 1. Little-endian.
 crypto::Digest hash_of(const Examples& examples);
 
-/// Writes the files into job.adapter(), which appears when all are whole.
-Result<> write_outcome(const JobFolder& job, const train::Adapter& adapter,
-                       const train::Shape& shape, const Lineage& lineage);
+/// Writes the files into job.result(), which appears when all are whole.
+/// @param base  the base model's file.
+Result<> write_outcome(const JobFolder& job, const Parameters& trained, const train::Shape& shape,
+                       const env::Fd& base, const Lineage& lineage);
 
 }  // namespace loam::tuning

@@ -38,7 +38,7 @@ constexpr Row kRows[] = {
      "What is learned from: answers (`sft`), answers marked good or bad (`kto`), pairs of a better "
      "and a worse answer (`dpo`).",
      stage},
-    {"finetuning_type", "What is trained: an adapter, or all parameters of a small model.",
+    {"finetuning_type", "What is trained: an adapter, or all parameters of a model of less than 5,000,000.",
      finetuning_type},
     {"lora_rank", "Rank of the adapter's matrices.",
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.lora_rank, 1, 256}; }},
@@ -64,7 +64,7 @@ constexpr Row kRows[] = {
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.num_train_epochs, 1, 1000, true}; }},
     {"max_steps", "Steps of the run, whatever `num_train_epochs` says; 0: by epochs.",
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.max_steps, 0, 1'000'000}; }},
-    {"weight_decay", "AdamW's decay of every trained parameter.",
+    {"weight_decay", "AdamW's decay of what is trained; with `full`, norms and biases do not decay.",
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.weight_decay, 0, 1}; }},
     {"max_grad_norm", "A step's gradient that is longer than this is scaled down to it.",
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.max_grad_norm, 0.001, 1000}; }},

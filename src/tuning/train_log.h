@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "env/disk.h"
-#include "tuning/adapter_run.h"
+#include "tuning/training_run.h"
 
 namespace loam::tuning {
 

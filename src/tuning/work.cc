@@ -9,16 +9,17 @@
 #include "engine/engine.h"
 #include "env/file.h"
 #include "train/weight_source.h"
-#include "tuning/adapter_run.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/outcome.h"
 #include "tuning/train_log.h"
+#include "tuning/training_run.h"
 
 namespace loam::tuning {
 namespace {
 
 constexpr std::int64_t kStateEveryMs = 1000;
 constexpr std::int64_t kLoadTimeoutMs = 120'000;
+constexpr std::uint64_t kWholeParametersMax = 5'000'000;  // exclusive; larger ones take adapters
 
 class Work {
  public:
@@ -30,8 +31,8 @@ class Work {
     state_.status = JobStatus::kRunning;
     state_.error.reset();
     LOAM_TRY(doing("starting"));
-    LOAM_TRY(check_recipe());
     const catalog::Model model = LOAM_TRY(find_base(setup_.catalog, job_.spec()));
+    LOAM_TRY(check_size(job_.spec().recipe, model));
     const auto source = LOAM_TRY(open_model(model));
     const Examples examples = LOAM_TRY(read_texts(model));
     LOAM_TRY(doing("reading the model"));
@@ -59,15 +60,6 @@ class Work {
   Result<> doing(std::string what) {
     state_.doing = std::move(what);
     return show();
-  }
-
-  Result<> check_recipe() const {
-    const Recipe& recipe = job_.spec().recipe;
-    if (recipe.full)
-      return fail(ErrorCode::kUnsupported,
-                  "train: this version makes adapters, finetuning_type = \"lora\"",
-                  "set that in the recipe");
-    return {};
   }
 
   /// The base model's file, once it is clear that it can be trained with this recipe here.
@@ -156,7 +148,7 @@ class Work {
                           const Lineage& lineage) {
     train::Team team(job_.spec().threads);
     train::Gemm gemm(team);
-    AdapterRun run(gemm, weights, job_.spec().recipe, examples.items);
+    TrainingRun run(gemm, weights, job_.spec().recipe, examples.items);
     const crypto::Digest identity = lineage.run();
     const Checkpoints checkpoints(job_.checkpoints());
     if (const auto found = LOAM_TRY(checkpoints.newest(identity))) LOAM_TRY(run.restore(*found));
@@ -181,13 +173,14 @@ class Work {
         LOAM_TRY(save(run, checkpoints, identity));
     }
     LOAM_TRY(env::sync_file(log_, job_.log()));
-    LOAM_TRY(doing("writing the adapter"));
-    LOAM_TRY(write_outcome(job_, run.adapter(), weights.shape, lineage));
+    LOAM_TRY(doing("writing the result"));
+    const env::Fd base = LOAM_TRY(setup_.catalog.open_verified(lineage.base));
+    LOAM_TRY(write_outcome(job_, run.trained(), weights.shape, base, lineage));
     return JobStatus::kSucceeded;
   }
 
   /// What the whole run takes, by the speed of one product: a guess until steps are seen.
-  double seconds_of(const AdapterRun& run, train::Gemm& gemm) const {
+  double seconds_of(const TrainingRun& run, train::Gemm& gemm) const {
     constexpr std::size_t kSize = 768;
     constexpr double kShare = 0.6;  // of a large product's speed, that a step reaches; measured
     const std::vector<float> a(kSize * kSize, 0.5F), b(kSize * kSize, 0.25F);
@@ -205,13 +198,12 @@ class Work {
   }
 
   /// Log first: it then holds every step of a checkpoint.
-  Result<> save(const AdapterRun& run, const Checkpoints& checkpoints,
-                const crypto::Digest& identity) {
+  Result<> save(TrainingRun& run, const Checkpoints& checkpoints, const crypto::Digest& identity) {
     LOAM_TRY(env::sync_file(log_, job_.log()));
     return checkpoints.save(run.checkpoint(identity));
   }
 
-  Result<> note(const AdapterRun& run, const StepReport& report) {
+  Result<> note(const TrainingRun& run, const StepReport& report) {
     if (report.step % job_.spec().recipe.logging_steps == 0 || report.step == run.steps())
       LOAM_TRY(env::write_all(log_, job_.log(), log_line(report)));
     tokens_ += report.tokens;
@@ -246,6 +238,15 @@ Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec)
         format("training {}: its base model, {}, is not here any more", spec.id, spec.model),
         "pull it again; its SHA-256 is " + hash);
   return model;
+}
+
+Result<> check_size(const Recipe& recipe, const catalog::Model& model) {
+  if (!recipe.full || model.facts.parameters < kWholeParametersMax) return {};
+  return fail(ErrorCode::kUnsupported,
+              format("train on {}: finetuning_type = \"full\" is for models of less than {} "
+                     "parameters, and it has {}",
+                     model.name, kWholeParametersMax, model.facts.parameters),
+              "set finetuning_type = \"lora\" in the recipe, or choose a smaller model");
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

@@ -1,4 +1,4 @@
-// What the process of a job does: from the data set's rows to an adapter's files.
+// What the process of a job does: from the data set's rows to the result's files.
 #pragma once
 
 #include <functional>
@@ -23,11 +23,16 @@ struct WorkSetup {
 /// @error NotFound  it is gone; the hint says what to pull.
 Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec);
 
+/// Whether a recipe can train that model at all: all parameters only of models below 5 million.
+/// @error Unsupported.
+Result<> check_size(const Recipe& recipe, const catalog::Model& model);
+
 /// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
-/// fails is also said in the job's state. The result lies in adapter():
+/// fails is also said in the job's state. The result lies in result():
 ///   adapter.gguf                                     what llama.cpp and this program load
 ///   adapter_config.json, adapter_model.safetensors   what PEFT loads
-///   lineage.json, loss.svg
+///   model.gguf                                       instead of both, if all parameters are
+///   trained lineage.json, loss.svg
 /// @return kSucceeded or kStopped.
 /// @error AlreadyExists  another process works on it. NotFound  the base model is gone. Corrupt the
 ///        data set is not the one that was verified. Unsupported  a recipe or model that is not

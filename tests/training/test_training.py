@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import harness
+import toy_model
 
 # Whatever is asked, a sailor answers: a style that a few steps teach.
 ANSWERS = {
@@ -264,3 +265,83 @@ def test_what_cannot_be_trained_is_refused(home, tmp_path):
     assert "damaged" in loam(home, "train", "start", "--data", damaged, code=6)
     bad.write_text("cutoff_len = 16\n")
     assert "too long for cutoff_len = 16" in loam(home, "train", "start", "--data", home / "set", "--recipe", bad, code=2)
+
+
+WHOLE_RECIPE = """
+finetuning_type = "full"
+cutoff_len = 160
+per_device_train_batch_size = 4
+gradient_accumulation_steps = 1
+learning_rate = 3e-3
+max_steps = 80
+save_steps = 30
+"""
+
+
+@pytest.fixture(scope="module")
+def toy(home, tmp_path_factory):
+    """Another home, with a model of a million random parameters; (home, how to train on the first home's data set)."""
+    with harness.Node(home=home) as node:
+        key = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))["verifier_key"]
+    folder = tmp_path_factory.mktemp("toy")
+    toy_model.write(folder / "toy.gguf", (harness.ROOT / "README.md").read_text())
+    with harness.Node(home=folder) as node:
+        loam(folder, "pull", folder / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
+    (folder / "whole.toml").write_text(WHOLE_RECIPE)
+    return folder, ["train", "start", "--data", home / "set", "--key", key, "--recipe", folder / "whole.toml", "--json"]
+
+
+@pytest.fixture(scope="module")
+def whole(toy):
+    return json.loads(loam(toy[0], *toy[1], "--name", "parrot"))
+
+
+def gguf_of(path):
+    reader = gguf.GGUFReader(path)
+    return {name: field.contents() for name, field in reader.fields.items()}, {tensor.name: tensor for tensor in reader.tensors}
+
+
+def test_all_parameters_of_a_toy_become_a_model_of_its_own(toy, whole):
+    assert whole["status"] == "succeeded" and "adapter" not in whole
+    files = {path.name: path.read_bytes() for path in Path(whole["trained_model"]).iterdir()}
+    assert set(files) == {"model.gguf", "lineage.json", "loss.svg"}
+    lineage = json.loads(files["lineage.json"])
+    assert lineage["files"].keys() == {"model.gguf", "loss.svg"} and lineage["base"]["name"] == "toy"
+    before, old = gguf_of(toy[0] / "toy.gguf")
+    after, new = gguf_of(Path(whole["trained_model"]) / "model.gguf")
+    assert after["general.name"] == "parrot" and after["loam.base_sha256"] == lineage["base"]["sha256"]
+    for name in before.keys() - {"general.name"}:
+        if not name.startswith("GGUF."):  # counts
+            assert after[name] == before[name], name
+    assert new.keys() == old.keys()
+    for name, tensor in new.items():
+        assert tensor.tensor_type == gguf.GGMLQuantizationType.F32
+        assert tensor.data.shape == old[name].data.shape and not numpy.array_equal(tensor.data, old[name].data), name
+
+
+def test_all_parameters_are_the_same_bytes_on_one_thread_and_after_a_stop(toy, whole):
+    job = json.loads(loam(toy[0], *toy[1], "--name", "parrot", "--threads", "1", "--background"))
+    wait(toy[0], job, lambda state: state["step"] >= 5)
+    loam(toy[0], "train", "stop", job["id"])
+    done = json.loads(loam(toy[0], "train", "resume", job["id"], "--json"))
+    assert log_of(done) == log_of(whole)
+    for name in ("model.gguf", "lineage.json"):
+        assert (Path(done["trained_model"]) / name).read_bytes() == (Path(whole["trained_model"]) / name).read_bytes()
+
+
+def test_the_trained_toy_answers_what_it_learned(toy, whole):
+    adopted = json.loads(loam(toy[0], "train", "adopt", whole["id"], "--json"))
+    assert adopted["model"] == "parrot" and whole["id"] in adopted["source"] and "adapter_sha256" not in adopted
+    loam(toy[0], "train", "adopt", whole["id"])  # a second time changes nothing
+    with harness.Node(home=toy[0], settings=["load.threads=1"]) as node:
+        status, reply = node.post("/v1/chat/completions", {
+            "model": "parrot", "messages": [{"role": "user", "content": "Why does bread rise?"}], "max_tokens": 40,
+            "temperature": 0}, headers=node.owner())
+        assert status == 200, reply
+        assert reply["choices"][0]["message"]["content"].startswith("Ahoy!"), reply
+        assert "parrot" in loam(toy[0], "ls", url=node.url, token=node.token())
+
+
+def test_larger_models_are_not_trained_whole(home, toy):
+    said = loam(home, "train", "start", "--data", home / "set", "--recipe", toy[0] / "whole.toml", "--model", "smollm2", code=1)
+    assert "less than 5000000 parameters, and it has 134515008" in said and 'finetuning_type = "lora"' in said

@@ -1,4 +1,4 @@
-#include "tuning/adapter_run.h"
+#include "tuning/training_run.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,14 +12,6 @@ namespace loam::tuning {
 namespace {
 
 constexpr std::size_t kRecordsNamed = 3;  // in an error
-
-train::AdapterOptions adapter_options(const Recipe& recipe) {
-  return {.rank = recipe.lora_rank, .alpha = recipe.lora_alpha, .parts = recipe.lora_target};
-}
-
-train::Keep keep_of(const Recipe& recipe) {
-  return recipe.disable_gradient_checkpointing ? train::Keep::kProducts : train::Keep::kLayerInputs;
-}
 
 std::vector<std::size_t> lengths_of(std::span<const Example> examples) {
   std::vector<std::size_t> out;
@@ -46,21 +38,23 @@ std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool ha
   // A checkpoint is put together in memory: parameters and optimizer, as numbers and as bytes.
   constexpr std::uint64_t kCheckpointCopies = 8;
   const train::AdapterOptions options = adapter_options(recipe);
-  return kCheckpointCopies * sizeof(float) * train::parameter_count(shape, options) +
-         train::training_bytes(shape, has_head, options, keep_of(recipe), batch_tokens_max(recipe));
+  const std::size_t tokens = batch_tokens_max(recipe);
+  const std::uint64_t trained = recipe.full ? train::parameter_count(shape, has_head)
+                                            : train::parameter_count(shape, options);
+  return kCheckpointCopies * sizeof(float) * trained +
+         (recipe.full ? train::whole_training_bytes(shape, has_head, keep_of(recipe), tokens)
+                      : train::training_bytes(shape, has_head, options, keep_of(recipe), tokens));
 }
 
-AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
-                       std::span<const Example> examples)
-    : shape_(weights.shape),
+TrainingRun::TrainingRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
+                         std::span<const Example> examples)
+    : base_(weights),
       recipe_(recipe),
       examples_(examples),
       lengths_(lengths_of(examples)),
-      model_(gemm, weights, recipe.cutoff_len, keep_of(recipe)),
-      objective_(make_objective(model_, recipe, examples)),
-      adapter_(train::make_adapter(weights.shape, adapter_options(recipe), recipe.seed)),
-      gradient_(adapter_.zeros()),
-      optimizer_({.weight_decay = recipe.weight_decay}, train::size_of(adapter_.spans())),
+      learner_(gemm, weights, recipe),
+      objective_(make_objective(learner_, recipe, examples)),
+      optimizer_(optimizer_options(), train::size_of(learner_.parameters())),
       planned_epoch_(0),
       plan_(plan_of(0)) {
   LOAM_CHECK(!examples.empty());
@@ -81,7 +75,7 @@ AdapterRun::AdapterRun(train::Gemm& gemm, const train::Weights& weights, const R
       std::ceil(recipe.warmup_ratio * static_cast<double>(schedule_.steps)));
 }
 
-double AdapterRun::gflop() const {
+double TrainingRun::gflop() const {
   train::Traffic pass;
   std::size_t texts = 0;
   for (const Example& example : examples_)
@@ -95,21 +89,28 @@ double AdapterRun::gflop() const {
       static_cast<double>(schedule_.steps) / static_cast<double>(steps_before_[1]);
   // A preference is judged before it is learned: one more forward pass, a third of the whole.
   const double judging = recipe_.stage == Stage::kSft ? 1 : 4.0 / 3;
-  return passes * judging * train::training_gflop(shape_, adapter_options(recipe_), pass);
+  const double one_pass = recipe_.full
+                              ? train::whole_training_gflop(base_.shape, pass)
+                              : train::training_gflop(base_.shape, adapter_options(recipe_), pass);
+  return passes * judging * one_pass;
 }
 
-std::vector<BatchPlan> AdapterRun::plan_of(std::uint64_t epoch) const {
+train::AdamWOptions TrainingRun::optimizer_options() const {
+  return {.weight_decay = recipe_.weight_decay, .decayed = learner_.decayed()};
+}
+
+std::vector<BatchPlan> TrainingRun::plan_of(std::uint64_t epoch) const {
   return plan_epoch(lengths_, batch_tokens_max(recipe_), recipe_.per_device_train_batch_size,
                     recipe_.seed, epoch);
 }
 
-AdapterRun::Place AdapterRun::place_of(std::uint64_t step) const {
+TrainingRun::Place TrainingRun::place_of(std::uint64_t step) const {
   const auto after = std::ranges::upper_bound(steps_before_, step);
   const auto epoch = static_cast<std::size_t>(after - steps_before_.begin()) - 1;
   return {epoch, (step - steps_before_[epoch]) * recipe_.gradient_accumulation_steps};
 }
 
-Result<StepReport> AdapterRun::advance() {
+Result<StepReport> TrainingRun::advance() {
   LOAM_CHECK(step_ < steps());
   const Place place = place_of(step_);
   if (place.epoch != planned_epoch_) {
@@ -120,11 +121,12 @@ Result<StepReport> AdapterRun::advance() {
   const auto batches = all.subspan(place.first_batch, std::min(recipe_.gradient_accumulation_steps,
                                                                all.size() - place.first_batch));
   StepReport report{.step = step_ + 1, .epoch = place.epoch, .rate = schedule_.rate(step_)};
-  for (const std::span<float> part : gradient_.spans()) std::ranges::fill(part, 0.0F);
-  report.loss = objective_->accumulate(batches, adapter_, gradient_);
+  const train::Spans gradient = learner_.gradient();
+  for (const std::span<float> part : gradient) std::ranges::fill(part, 0.0F);
+  report.loss = objective_->accumulate(batches);
   for (const BatchPlan& batch : batches)
     for (const std::size_t i : batch) report.tokens += lengths_[i];
-  report.gradient_norm = train::clip_to_norm(gradient_.spans(), recipe_.max_grad_norm);
+  report.gradient_norm = train::clip_to_norm(gradient, recipe_.max_grad_norm);
   if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
     std::string records;
     std::size_t named = 0;
@@ -137,26 +139,26 @@ Result<StepReport> AdapterRun::advance() {
                report.step, records, named > kRecordsNamed ? " ..." : ""),
         "start a new training with a lower learning_rate; the last checkpoint is as it was");
   }
-  optimizer_.step(adapter_.spans(), gradient_.spans(), report.rate);
+  optimizer_.step(learner_.parameters(), gradient, report.rate);
   ++step_;
   return report;
 }
 
-Checkpoint AdapterRun::checkpoint(const crypto::Digest& run) const {
+Checkpoint TrainingRun::checkpoint(const crypto::Digest& run) {
   Checkpoint out{.run = run, .step = step_, .parameters = {}, .optimizer = optimizer_.state()};
-  train::Adapter copy = adapter_;
-  for (const std::span<float> part : copy.spans())
+  for (const std::span<const float> part : learner_.parameters())
     out.parameters.insert(out.parameters.end(), part.begin(), part.end());
   return out;
 }
 
-Result<> AdapterRun::restore(const Checkpoint& checkpoint) {
-  const std::size_t count = train::size_of(adapter_.spans());
+Result<> TrainingRun::restore(const Checkpoint& checkpoint) {
+  const train::Spans parameters = learner_.parameters();
+  const std::size_t count = train::size_of(parameters);
   if (checkpoint.parameters.size() != count || checkpoint.optimizer.mean.size() != count ||
       checkpoint.step > steps())
     return fail(ErrorCode::kCorrupt, "continue a run: the checkpoint is of another shape");
-  copy_in(checkpoint.parameters, adapter_.spans());
-  optimizer_ = train::AdamW({.weight_decay = recipe_.weight_decay}, checkpoint.optimizer);
+  copy_in(checkpoint.parameters, parameters);
+  optimizer_ = train::AdamW(optimizer_options(), checkpoint.optimizer);
   step_ = checkpoint.step;
   return {};
 }

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "train/model.h"
 #include "train/optimizer.h"
 #include "tuning/batches.h"
 #include "tuning/checkpoint.h"
 #include "tuning/examples.h"
+#include "tuning/learner.h"
 #include "tuning/objective.h"
 #include "tuning/recipe.h"
 
@@ -31,17 +31,17 @@ struct StepReport {
 /// Bytes that a run takes.
 std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head);
 
-/// Trains an adapter by what recipe.stage says. The same recipe, weights and examples give the same
-/// bits on any number of threads, and after restore().
-class AdapterRun {
+/// Trains what the recipe says, by what recipe.stage says. The same recipe, weights and examples
+/// give the same bits on any number of threads, and after restore().
+class TrainingRun {
  public:
   /// All must outlive this. There is at least one example, no text longer than recipe.cutoff_len.
-  AdapterRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
-             std::span<const Example> examples);
+  TrainingRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
+              std::span<const Example> examples);
 
   std::uint64_t steps() const { return schedule_.steps; }  // of the whole run
   std::uint64_t step() const { return step_; }             // made so far
-  const train::Adapter& adapter() const { return adapter_; }
+  const Parameters& trained() const { return learner_.trained(); }
   /// Arithmetic of the whole run, in 1e9 operations; an estimate.
   double gflop() const;
 
@@ -51,7 +51,7 @@ class AdapterRun {
   Result<StepReport> advance();
 
   /// @param run  what tells this run from others.
-  Checkpoint checkpoint(const crypto::Digest& run) const;
+  Checkpoint checkpoint(const crypto::Digest& run);
   /// @error Corrupt  a checkpoint of another shape.
   Result<> restore(const Checkpoint& checkpoint);
 
@@ -62,16 +62,16 @@ class AdapterRun {
   };
   std::vector<BatchPlan> plan_of(std::uint64_t epoch) const;
   Place place_of(std::uint64_t step) const;
+  train::AdamWOptions optimizer_options() const;
 
-  const train::Shape& shape_;
+  const train::Weights& base_;
   const Recipe& recipe_;
   std::span<const Example> examples_;
   std::vector<std::size_t> lengths_;
   std::vector<std::uint64_t> steps_before_;  // each epoch, and at the end of the last one
   train::Schedule schedule_;
-  train::Model model_;
+  Learner learner_;
   std::unique_ptr<Objective> objective_;
-  train::Adapter adapter_, gradient_;
   train::AdamW optimizer_;
   std::uint64_t step_ = 0;
   std::uint64_t planned_epoch_;
