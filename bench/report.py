@@ -31,10 +31,21 @@ def about(root, suite):
         pin = tomllib.loads((root / "deps" / "pins.toml").read_text())["llama-cpp"]
         return ("Model: the starter model (SmolLM2-135M-Instruct, Q4_1). Peers: "
                 f"{pin['about'].partition(':')[0]}, built from the same source with the same flags.")
+    if suite in ("train", "peft"):
+        peers = dict(line.split()[0].split("==") for line in (root / "bench" / "requirements.txt").read_text().splitlines()[1:])
+        return ("Model: the starter model (SmolLM2-135M-Instruct), its weights as binary32 on both sides; texts: sentences of the "
+                f"documentation of pinned sources. Peer: PyTorch {peers['torch']}, transformers {peers['transformers']}, PEFT "
+                f"{peers['peft']}. Loam's steps are those of `loam train`'s process, without what it does before them.")
     seconds = (" Where it says one core, times are those of the processor, so that other programs do not count; `data build` and "
                "the script are timed from the start of the process to its end.") if suite == "dataset" else ""
     return ("Records are really signed; their text is sentences of the documentation of pinned sources, 15% votes, 2% edits, "
             "0.5% retractions, and 6% of the rest near duplicates of an earlier one." + seconds)
+
+
+def how(suite, rounds):
+    if suite == "peft":  # no times
+        return "Differences are the largest that were found."
+    return f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns."
 
 
 def write_up(root, suite, results, rounds):
@@ -43,7 +54,7 @@ def write_up(root, suite, results, rounds):
     lines = [
         f"## {suite}",
         "",
-        f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns. {about(root, suite)}",
+        f"{how(suite, rounds)} {about(root, suite)}",
         "",
         f"- machine: {first_match('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, "
         f"{memory_kb / 2**20:.0f} GB, {platform.system()} {platform.release()}",
