@@ -45,7 +45,7 @@ std::vector<Example> examples_of(const codec::Value& fixture) {
 }
 
 double number(const codec::Value& fixture, const char* list, std::uint64_t at) {
-  return *(*fixture.find(list)->as_array())[at].as_double();
+  return (*fixture.find(list)->as_array())[at].number();
 }
 
 TEST(PytorchCurve, ThirtyStepsHaveTheLossesThatPytorchAndPeftHave) {
