@@ -38,6 +38,11 @@ def about(root, suite):
                 "on from its own answers alone. *ours*: the base goes on, each time anew, from at least 60% texts by people, 10% "
                 "answers of the last model, and the rest of older ones. Loss is the trainer's, over held-out files; answers are "
                 "drawn by the trainer's own operators (bench/toy_sampler.cc), so that the figures are the same on every machine.")
+    if suite in ("train", "peft"):
+        peers = dict(line.split()[0].split("==") for line in (root / "bench" / "requirements.txt").read_text().splitlines()[1:])
+        return ("Model: the starter model (SmolLM2-135M-Instruct), its weights as binary32 on both sides; texts: sentences of the "
+                f"documentation of pinned sources. Peer: PyTorch {peers['torch']}, transformers {peers['transformers']}, PEFT "
+                f"{peers['peft']}. Loam's steps are those of `loam train`'s process, without what it does before them.")
     seconds = (" Where it says one core, times are those of the processor, so that other programs do not count; `data build` and "
                "the script are timed from the start of the process to its end.") if suite == "dataset" else ""
     return ("Records are really signed; their text is sentences of the documentation of pinned sources, 15% votes, 2% edits, "
@@ -47,6 +52,8 @@ def about(root, suite):
 def how(suite, rounds):
     if suite == "generations":  # no times
         return ""
+    if suite == "peft":
+        return "Differences are the largest that were found. "
     return f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns. "
 
 

@@ -90,11 +90,25 @@ def link_program(tally):
     tally.add("bin/loam runs", run([link, "version"]) == 0)
 
 
-def venv():
-    """The folder of the Python test clients: keyed by what is pinned, made once."""
+def venv(pinned_in="tests"):
+    """The folder of the Python test clients, or of the bench's peers: keyed by what is pinned, made once."""
     import hashlib
-    pins = (ROOT / "tests" / "requirements.txt").read_bytes() + sys.version.encode()
+    pins = (ROOT / pinned_in / "requirements.txt").read_bytes() + sys.version.encode()
     return CACHE / "clients" / f"python-{hashlib.sha256(pins).hexdigest()[:16]}"
+
+
+def install_venv(pinned_in="tests"):
+    """Whether it is there now."""
+    folder = venv(pinned_in)
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        say(f"installing {pinned_in}/requirements.txt into {folder}")
+        good = run([sys.executable, "-m", "venv", folder]) == 0 and run(
+            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--require-hashes", "--no-deps", "--prefer-binary", "-r", ROOT / pinned_in / "requirements.txt"]) == 0
+        if good:
+            (folder / "done").touch()
+    return (folder / "done").exists()
 
 
 def npm_folder():
@@ -118,16 +132,7 @@ def clients_set_up(tally):
     tally.add("starter model", deps("fetch", "starter-model") is not None)
     node = deps("fetch", "node")
     tally.add("node", node is not None)
-    folder = venv()
-    if not (folder / "done").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        say(f"installing the Python clients into {folder}")
-        good = run([sys.executable, "-m", "venv", folder]) == 0 and run(
-            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             "--require-hashes", "--no-deps", "--prefer-binary", "-r", ROOT / "tests" / "requirements.txt"]) == 0
-        if good:
-            (folder / "done").touch()
-    tally.add("python clients", (folder / "done").exists())
+    tally.add("python clients", install_venv())
     folder = npm_folder()
     if node is not None and not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,9 +1,9 @@
 // A second opinion on log-likelihoods: libllama alone, none of Loam's code.
 //
-//   oracle [--chunk N] [--threads N] [--lora FILE] MODEL < token ids, one sequence a line,
-//   separated by spaces
+//   oracle [--chunk N] [--threads N] [--lora FILE] [--wide] MODEL < token ids, one sequence a
+//   line, separated by spaces
 //       prints for each line ln p(token | those before it) for all tokens but the first, with the
-//       adapter in FILE if one is named
+//       adapter in FILE if one is named; --wide keeps keys and values as binary32
 //   oracle --tokenize MODEL < a text
 //       prints the text's token ids, special tokens not parsed, no first token added
 //
@@ -32,6 +32,7 @@ struct Options {
   std::size_t chunk = 32;
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   bool tokenize = false;
+  bool wide = false;
 };
 
 [[noreturn]] void die(const std::string& message) {
@@ -63,12 +64,14 @@ Options parse_options(int argc, char** argv) {
       options.lora = argv[i];
     } else if (argument == "--tokenize") {
       options.tokenize = true;
+    } else if (argument == "--wide") {
+      options.wide = true;
     } else {
       options.model = argument;
     }
   }
   if (options.model.empty() || options.chunk < 2 || options.threads < 1) {
-    die("usage: oracle [--chunk N] [--threads N] [--lora FILE] [--tokenize] MODEL");
+    die("usage: oracle [--chunk N] [--threads N] [--lora FILE] [--wide] [--tokenize] MODEL");
   }
   return options;
 }
@@ -172,6 +175,10 @@ int main(int argc, char** argv) {
   params.n_ubatch = params.n_batch;
   params.n_threads = options.threads;
   params.n_threads_batch = options.threads;
+  if (options.wide) {
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  }
   const llama_context_ptr context(llama_init_from_model(model.get(), params));
   if (context == nullptr) die("cannot make a context");
   if (!options.lora.empty()) adapt(context.get(), model.get(), options.lora);

@@ -9,27 +9,22 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <functional>
-#include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/format.h"
-#include "catalog/gguf.h"
-#include "catalog/testing/gguf_writer.h"
 #include "env/file.h"
 #include "env/folders.h"
 #include "env/random.h"
 #include "train/model.h"
 #include "tuning/gguf_weights.h"
+#include "tuning/testing/wide_copy.h"
 
 namespace loam::tuning {
 namespace {
 
-using catalog::testing::GgufWriter;
+using testing::write_wide_copy;
 
-constexpr std::uint32_t kF32 = 0;
 constexpr std::size_t kTokensMax = 256;  // in a text
 // In nats. 0.00002 was seen on x86-64; on the quantised file, whose products llama.cpp rounds to 8
 // bits, 0.3.
@@ -133,46 +128,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<float>
   return most;
 }
 
-/// Writes `model` anew with all its weights as F32: metadata byte for byte, other tensors.
-Result<> write_wide_copy(const env::Path& model, const env::Path& to) {
-  env::Fd file = LOAM_TRY(env::open_read(model));
-  const catalog::GgufHeader header = LOAM_TRY(catalog::read_gguf_header(file, model));
-  Bytes before(header.tensors.front().offset);
-  static_cast<void>(LOAM_TRY(env::read_at(file, model, 0, before)));
-  const auto source = LOAM_TRY(open_gguf_weights(std::move(file), model));
-  const auto info = [](std::string& out, const catalog::GgufTensor& tensor) {
-    GgufWriter::put_text(out, tensor.name);
-    GgufWriter::put(out, tensor.sizes.size(), 4);
-    for (const std::uint64_t size : tensor.sizes) GgufWriter::put(out, size, 8);
-  };
-  std::string first;
-  info(first, header.tensors.front());
-  std::string head(as_text(before));
-  head.resize(head.find(first));
-  const auto aligned = [](std::uint64_t offset) { return (offset + 31) / 32 * 32; };
-  std::uint64_t offset = 0;
-  std::vector<std::size_t> counts;
-  for (const catalog::GgufTensor& tensor : header.tensors) {
-    info(head, tensor);
-    GgufWriter::put(head, kF32, 4);
-    GgufWriter::put(head, offset, 8);
-    counts.push_back(std::accumulate(tensor.sizes.begin(), tensor.sizes.end(), std::size_t{1},
-                                     std::multiplies<>()));
-    offset = aligned(offset + counts.back() * 4);
-  }
-  head.resize(aligned(head.size()), '\0');
-  const env::Fd out = LOAM_TRY(env::create_file(to, 0600));
-  LOAM_TRY(env::write_all(out, to, head));
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    std::vector<float> values(aligned(counts[i] * 4) / 4);
-    LOAM_TRY(source->read(header.tensors[i].name, std::span(values).first(counts[i])));
-    LOAM_TRY(env::write_all(
-        out, to, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
-  }
-  return {};
-}
-
-class TrainAgreement : public testing::Test {
+class TrainAgreement : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(copy_); }
 
