@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "dataset/views.h"
 #include "engine/engine.h"
 #include "env/disk.h"
 #include "train/embedding.h"
-#include "tuning/recipe.h"
+#include "tuning/view_rows.h"
 
 namespace loam::tuning {
 
@@ -42,15 +40,14 @@ struct ExampleOptions {
   bool learn_prompts = false;    // all tokens, not those of the answer only
 };
 
-/// `of` bytes were read to `done`; false ends it.
-using OnRead = std::function<bool(std::uint64_t done, std::uint64_t of)>;
+/// `messages`, the last of which is an answer, as `engine`'s model reads them when it serves; the
+/// answer is followed by the token that ends it.
+/// @error InvalidArgument  the model's chat template refuses them, or writes an answer in another
+///        place than behind its prompt; the answer is empty. What the engine returns.
+Result<Text> answered_text(engine::Engine& engine, std::vector<engine::ChatMessage> messages);
 
-/// The view of a data set that a stage learns from.
-dataset::View view_of(Stage stage);
-
-/// The rows of split `train` in `file`, a data set's view of the stage. Rendered with the chat
-/// template of `engine`'s model, exactly as a prompt is when it serves; the answer is followed by
-/// the token that ends it.
+/// The rows of split `train` in `file`, a data set's view of the stage, each as answered_text()
+/// gives it.
 /// @error Corrupt  names the line. InvalidArgument  there is nothing to learn from. Cancelled. What
 ///        the engine returns. Unsupported  the model has no chat template.
 Result<Examples> read_examples(const env::Path& file, engine::Engine& engine,
