@@ -30,11 +30,13 @@ File gguf_file(const JobSpec& spec, const train::Adapter& adapter, const Lineage
   train::AdapterFacts facts;
   facts.architecture = lineage.base.facts.architecture;
   facts.name = spec.name;
-  facts.lineage = {{"general.base_model.0.name", lineage.base.name},
-                   {"adapter.loam.base_sha256", crypto::digest_hex(lineage.base.sha256)},
-                   {"adapter.loam.data_set_root", crypto::digest_hex(lineage.data_set_root)},
-                   {"adapter.loam.recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
-                   {"adapter.loam.run", crypto::digest_hex(lineage.run())}};
+  facts.lineage = {
+      {"general.base_model.0.name", lineage.base.name},
+      {"adapter.loam.base_sha256", crypto::digest_hex(lineage.base.sha256)},
+      {lineage.is_private ? "adapter.loam.private_file_sha256" : "adapter.loam.data_set_root",
+       crypto::digest_hex(lineage.source)},
+      {"adapter.loam.recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
+      {"adapter.loam.run", crypto::digest_hex(lineage.run())}};
   return {"adapter.gguf", text_of(train::encode_adapter(adapter, facts))};
 }
 
@@ -43,6 +45,15 @@ Result<File> plot_file(const JobFolder& job) {
   for (const StepReport& report : LOAM_TRY(read_train_log(job.log())))
     points.push_back({report.step, report.loss});
   return File{"loss.svg", loss_plot(points)};
+}
+
+/// What was learned from; a reader that looks for an open data set finds none in a private one.
+codec::Member source_member(const Lineage& lineage) {
+  std::string hash = crypto::digest_hex(lineage.source);
+  if (!lineage.is_private) return {"data_set_root", std::move(hash)};
+  std::string words = format("private file {}, not from an open data set", hash);
+  return {"private_file",
+          codec::Object{{"sha256", std::move(hash)}, {"description", std::move(words)}}};
 }
 
 std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
@@ -54,7 +65,7 @@ std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
                                            {"sha256", crypto::digest_hex(lineage.base.sha256)},
                                            {"architecture", lineage.base.facts.architecture},
                                            {"licence", lineage.base.licence}}},
-                    {"data_set_root", crypto::digest_hex(lineage.data_set_root)},
+                    source_member(lineage),
                     {"recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
                     {"seed", lineage.recipe.seed},
                     {"examples", std::uint64_t{lineage.examples_count}},
@@ -73,9 +84,9 @@ std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
 crypto::Digest Lineage::recipe_sha256() const { return crypto::sha256(as_bytes(to_toml(recipe))); }
 
 crypto::Digest Lineage::run() const {
-  constexpr std::string_view kPurpose = "loam.run.v1";
-  Bytes all(kPurpose.begin(), kPurpose.end());
-  for (const crypto::Digest& part : {base.sha256, data_set_root, recipe_sha256(), examples})
+  const std::string_view purpose = is_private ? "loam.run.private.v1" : "loam.run.v1";
+  Bytes all(purpose.begin(), purpose.end());
+  for (const crypto::Digest& part : {base.sha256, source, recipe_sha256(), examples})
     all.insert(all.end(), part.begin(), part.end());
   return crypto::sha256(all);
 }

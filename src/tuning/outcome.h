@@ -13,7 +13,8 @@ namespace loam::tuning {
 /// What an adapter is made of, by hash: whoever has these makes the same bytes.
 struct Lineage {
   catalog::Model base;
-  crypto::Digest data_set_root{};
+  crypto::Digest source{};  // the data set's root; the hash of a private file
+  bool is_private = false;  // a file of somebody's own: not from the open record
   Recipe recipe;
   crypto::Digest examples{};  // hash_of()
   std::size_t examples_count = 0;
@@ -23,7 +24,7 @@ struct Lineage {
 
   crypto::Digest recipe_sha256() const;
   /// What decides over every number of the run: SHA-256("loam.run.v1" || base file || data set
-  /// root || recipe || examples).
+  /// root || recipe || examples); for a private file "loam.run.private.v1", and its hash.
   crypto::Digest run() const;
 };
 
