@@ -36,6 +36,8 @@ class AppImpl final : public App, private Routes {
     add_loam_identity_routes(*this, context_);
     add_loam_publication_routes(*this, context_);
     add_loam_attestation_routes(*this, context_);
+    add_file_routes(*this, context_);
+    add_fine_tuning_routes(*this, context_);
     add_log_routes(*this, context_);
     add_blob_routes(*this, context_);
     add_loam_node_routes(*this, context_);
@@ -148,7 +150,9 @@ std::unique_ptr<App> App::create(Services services, Settings settings) {
 }
 
 http::Response App::error_reply(int status, std::string_view message) {
-  return error_response(error_of_status(status, message));
+  ApiError error = error_of_status(status, message);
+  if (status == 413) error.message += " (the node's setting limits.body_bytes)";
+  return error_response(error);
 }
 
 }  // namespace loam::api

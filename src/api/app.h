@@ -20,8 +20,10 @@
 #include "http/exchange.h"
 #include "ledger/log.h"
 #include "pool/answers.h"
+#include "pool/files.h"
 #include "pool/keys.h"
 #include "pool/residency.h"
+#include "tuning/job_queue.h"
 
 namespace loam::api {
 
@@ -36,6 +38,8 @@ struct Services {
   commons::Search& search;
   commons::Following& following;
   commons::PublicBlobs& blobs;
+  pool::FileStore& files;
+  tuning::JobQueue& training;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.
   std::function<void()> request_shutdown;
@@ -48,6 +52,7 @@ struct Settings {
   env::Folders folders;
   catalog::PullOptions pull;
   engine::LoadOptions load;            // what Residency loads with
+  std::size_t training_threads = 1;    // of a job
   std::int64_t heartbeat_ms = 10'000;  // silence on a stream after which a comment is sent
 };
 

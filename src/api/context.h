@@ -74,6 +74,8 @@ void add_loam_follow_routes(Routes& routes, Context& context);
 void add_loam_identity_routes(Routes& routes, Context& context);
 void add_loam_publication_routes(Routes& routes, Context& context);
 void add_loam_attestation_routes(Routes& routes, Context& context);
+void add_file_routes(Routes& routes, Context& context);
+void add_fine_tuning_routes(Routes& routes, Context& context);
 void add_log_routes(Routes& routes, Context& context);
 void add_blob_routes(Routes& routes, Context& context);
 void add_loam_node_routes(Routes& routes, Context& context);

@@ -1,9 +1,6 @@
 #include "cli/background.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +11,7 @@
 #include "base/parse.h"
 #include "cli/exit_code.h"
 #include "env/file.h"
+#include "env/process.h"
 
 namespace loam::cli {
 namespace {
@@ -53,43 +51,6 @@ Result<Log> open_log(const env::Path& path) {
 
 }  // namespace
 
-Result<pid_t> spawn_in_background(const std::vector<std::string>& arguments, const env::Fd& log) {
-  std::vector<char*> argv;
-  argv.reserve(arguments.size() + 1);
-  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, log.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&files, log.get(), STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  sigset_t defaults;
-  sigemptyset(&defaults);
-  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGHUP}) sigaddset(&defaults, signal);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setflags(
-      &attributes,
-      static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
-  pid_t pid = 0;
-  const int error =
-      ::posix_spawn(&pid, "/proc/self/exe", &files, &attributes, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) return std::unexpected(env::system_error("start", "/proc/self/exe", error));
-  return pid;
-}
-
-std::optional<int> ended(pid_t child) {
-  int status = 0;
-  if (::waitpid(child, &status, WNOHANG) != child) return std::nullopt;
-  return status;
-}
-
 void add_globals(const Invocation& invocation, std::vector<std::string>& arguments) {
   if (invocation.globals.home) {
     arguments.emplace_back("--home");
@@ -122,7 +83,7 @@ Result<node::Presence> wait_healthy(const env::Folders& folders, env::Clock& clo
   const std::int64_t until = clock.steady_ms() + wait_ms;
   std::optional<int> status;
   while (clock.steady_ms() < until) {
-    if (!status) status = ended(child);
+    if (!status) status = env::ended(child);
     const auto running = node::find_running(folders);
     // A child that has not taken the lock yet is asked for nothing: the lock may be another's.
     if (running && (status || running->pid == child) && is_healthy(*running)) return *running;
@@ -161,7 +122,7 @@ Result<BackgroundNode> start_in_background(const Invocation& invocation,
   std::vector<std::string> arguments{"loam", "serve"};
   add_globals(invocation, arguments);
   arguments.insert(arguments.end(), options.serve_options.begin(), options.serve_options.end());
-  const pid_t child = LOAM_TRY(spawn_in_background(arguments, log.file));
+  const pid_t child = LOAM_TRY(env::start_program("/proc/self/exe", arguments, log.file));
   const auto presence =
       LOAM_TRY(wait_healthy(folders, invocation.clock, child, options.wait_ms, log.begins_at));
   return BackgroundNode{presence.pid == child ? Started::kNow : Started::kBefore, presence};

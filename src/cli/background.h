@@ -1,8 +1,6 @@
 // The node as a background process: started, waited for, stopped.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,11 +38,6 @@ Result<bool> stop_running(const env::Folders& folders, env::Clock& clock, std::i
 /// The endpoint of a node that can be used now: starts one if none runs and no URL was given.
 Result<Endpoint> ensure_node(const Invocation& invocation);
 
-/// Starts this program with `arguments` (the first is its name) in a session of its own, without
-/// input, its output in `log`.
-Result<pid_t> spawn_in_background(const std::vector<std::string>& arguments, const env::Fd& log);
-/// How a child process ended, as waitpid() says it; nothing while it runs.
-std::optional<int> ended(pid_t child);
 /// The options of this call that another one of the program needs to find the same node.
 void add_globals(const Invocation& invocation, std::vector<std::string>& arguments);
 

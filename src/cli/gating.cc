@@ -31,7 +31,7 @@ struct Candidate {
 Result<std::optional<tuning::JobFolder>> training_of(const env::Path& data,
                                                      const crypto::Digest& adapter) {
   for (tuning::JobFolder& job : LOAM_TRY(tuning::JobFolder::list(tuning::jobs_folder(data)))) {
-    const auto found = catalog::hash_file(job.adapter() / "adapter.gguf");
+    const auto found = catalog::hash_file(job.result() / "adapter.gguf");
     if (found && found->sha256 == adapter) return std::optional(std::move(job));
   }
   return std::nullopt;
@@ -44,11 +44,15 @@ Result<Candidate> candidate_of_job(catalog::Catalog& catalog, const tuning::JobF
                 format("gate {}: it is {}, and has no adapter", job.spec().id,
                        tuning::job_status_name(state.status)),
                 format("loam train show {}", job.spec().id));
+  if (job.spec().recipe.full)
+    return fail(ErrorCode::kUnsupported,
+                format("gate {}: it is a whole model, and the gate compares an adapter with its base",
+                       job.spec().id));
   Candidate out;
   out.base = LOAM_TRY(tuning::find_base(catalog, job.spec()));
-  out.adapter = job.adapter() / "adapter.gguf";
+  out.adapter = job.result() / "adapter.gguf";
   out.adapter_sha256 = LOAM_TRY(catalog::hash_file(out.adapter)).sha256;
-  out.data = job.spec().data_set.string();
+  if (!job.spec().private_source) out.data = job.spec().data_set.string();
   out.trained_here = true;
   return out;
 }
@@ -68,7 +72,7 @@ Result<Candidate> find_candidate(catalog::Catalog& catalog, const env::Path& dat
   out.adapter = model.adapter->file;
   out.adapter_sha256 = model.adapter->sha256;
   if (const auto job = LOAM_TRY(training_of(data, out.adapter_sha256))) {
-    out.data = job->spec().data_set.string();
+    if (!job->spec().private_source) out.data = job->spec().data_set.string();
     out.trained_here = true;
   }
   return out;

@@ -43,7 +43,7 @@ Result<tuning::JobFolder> job_of(const env::Path& jobs, const std::string& what)
 /// The text of the gate's report on the job.
 Result<std::string> gate_report(const Invocation& invocation, const tuning::JobFolder& job,
                                 const PublishOptions& options) {
-  const auto adapter = LOAM_TRY(catalog::hash_file(job.adapter() / "adapter.gguf"));
+  const auto adapter = LOAM_TRY(catalog::hash_file(job.result() / "adapter.gguf"));
   const env::Path file = options.gate ? env::Path(*options.gate)
                                       : LOAM_TRY(gate_report_file(invocation, adapter.sha256));
   auto text = env::read_file(file, release::file_bytes_max(release::kGateFile));

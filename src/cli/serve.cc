@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "cli/background.h"
 #include "cli/exit_code.h"
 #include "cli/verbs.h"
 #include "env/thread.h"
@@ -70,6 +71,7 @@ Result<int> serve(Invocation& invocation, const ServeOptions& options) {
     invocation.globals.sets.push_back("public_listen=" + *options.public_listen);
   if (options.offline) invocation.globals.sets.emplace_back("offline=true");
   node::NodeOptions node_options;
+  add_globals(invocation, node_options.program_options);
   node_options.folders = LOAM_TRY(folders_of(invocation));
   node_options.config = LOAM_TRY(config_of(invocation)).config;
   if (options.fake_step_ms) node_options.fake_step_ms = static_cast<int>(*options.fake_step_ms);

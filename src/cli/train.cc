@@ -36,19 +36,26 @@ codec::Value job_value(const JobFolder& job, const JobState& state) {
   codec::Object out{{"id", spec.id},
                     {"name", spec.name},
                     {"status", std::string(tuning::job_status_name(state.status))},
-                    {"model", spec.model},
-                    {"data_set", spec.data_set.string()},
-                    {"data_set_root", crypto::digest_hex(spec.data_set_root)},
-                    {"created_at", time_text(spec.created_ms)},
-                    {"step", state.step},
-                    {"steps", state.steps},
-                    {"loss", state.loss},
-                    {"tokens_per_s", state.tokens_per_s},
-                    {"seconds_left", state.seconds_left},
-                    {"examples", state.examples},
-                    {"too_long", state.too_long},
-                    {"no_template", state.no_template},
-                    {"folder", job.path().string()}};
+                    {"model", spec.model}};
+  if (spec.private_source) {
+    out.emplace_back("private_file", spec.private_source->id);
+    out.emplace_back("private_file_sha256", crypto::digest_hex(spec.rows_sha256));
+  } else {
+    out.emplace_back("data_set", spec.data_set.string());
+    out.emplace_back("data_set_root", crypto::digest_hex(spec.data_set_root));
+  }
+  const codec::Object more{{"created_at", time_text(spec.created_ms)},
+                           {"step", state.step},
+                           {"steps", state.steps},
+                           {"loss", state.loss},
+                           {"tokens_per_s", state.tokens_per_s},
+                           {"seconds_left", state.seconds_left},
+                           {"examples", state.examples},
+                           {"too_long", state.too_long},
+                           {"no_template", state.no_template},
+                           {"folder", job.path().string()}};
+  out.insert(out.end(), more.begin(), more.end());
+  if (!state.adopted.empty()) out.emplace_back("adopted", state.adopted);
   if (state.status == JobStatus::kSucceeded)
     out.emplace_back(spec.recipe.full ? "trained_model" : "adapter", job.result().string());
   if (state.error) out.emplace_back("error", state.error->message);
@@ -69,8 +76,13 @@ void show_job(Console& console, const JobFolder& job, const JobState& state) {
   row("status", tuning::job_status_name(state.status));
   row("name", spec.name);
   row("model", spec.model);
-  row("data set", spec.data_set.string());
-  row("root", crypto::digest_hex(spec.data_set_root));
+  if (spec.private_source) {
+    row("file", spec.private_source->id + " (private)");
+    row("sha256", crypto::digest_hex(spec.rows_sha256));
+  } else {
+    row("data set", spec.data_set.string());
+    row("root", crypto::digest_hex(spec.data_set_root));
+  }
   row("examples", format("{} ({} too long, {} not for the model's template)", state.examples,
                          state.too_long, state.no_template));
   row("step", progress_text(state));
@@ -81,6 +93,7 @@ void show_job(Console& console, const JobFolder& job, const JobState& state) {
     row("speed",
         format("{:.0f} tokens/s, {} left", state.tokens_per_s, short_duration(state.seconds_left)));
   if (state.status == JobStatus::kSucceeded) row("result", job.result().string());
+  if (!state.adopted.empty()) row("answers as", state.adopted);
   if (state.error) row("error", state.error->message);
   if (state.error && !state.error->hint.empty()) row("", state.error->hint);
 }

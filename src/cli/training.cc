@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <csignal>
 #include <thread>
 
 #include "base/format.h"
@@ -19,14 +18,15 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "node/machine.h"
+#include "tuning/adoption.h"
 #include "tuning/examples.h"
 #include "tuning/peft_import.h"
+#include "tuning/trainer.h"
 #include "tuning/work.h"
 
 namespace loam::cli {
 namespace {
 
-constexpr std::int64_t kStartMs = 10'000;  // until a process must have taken the job
 constexpr std::int64_t kStopMs = 300'000;  // one step of a large batch may take minutes
 constexpr std::int64_t kPollMs = 200;
 constexpr int kNiceness = 10;
@@ -46,18 +46,10 @@ Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder
               all.empty() ? "loam pull smollm2" : "loam ls");
 }
 
-/// `name`, if no model has it but an earlier one from the same source.
-Result<std::string> free_name(catalog::Catalog& catalog, const std::string& name,
-                              const std::string& source) {
-  std::string checked = LOAM_TRY(catalog::checked_name(name));
-  const auto there = catalog.find(checked);
-  if (!there || there->source == source) return checked;
-  return fail(ErrorCode::kAlreadyExists, format("{} is the name of another model", checked),
-              format("choose another name with --name, or: loam rm {}", there->name));
-}
-
-std::string default_name(const catalog::Model& model) {
-  return model.name.substr(0, model.name.find(':')) + "-tuned";
+std::unique_ptr<tuning::Trainer> trainer_of(const Invocation& invocation) {
+  std::vector<std::string> arguments;
+  add_globals(invocation, arguments);
+  return tuning::make_process_trainer("/proc/self/exe", std::move(arguments), invocation.clock);
 }
 
 }  // namespace
@@ -81,7 +73,7 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
                 format("train: {} has an adapter, and every training begins at a base", model.name),
                 "name the model that the adapter was made for");
   LOAM_TRY(tuning::check_size(spec.recipe, model));
-  spec.name = LOAM_TRY(catalog::checked_name(order.name.value_or(default_name(model))));
+  spec.name = LOAM_TRY(catalog::checked_name(order.name.value_or(tuning::default_name(model))));
   spec.model = model.name;
   spec.model_sha256 = model.sha256;
   if (order.threads && (*order.threads < 1 || *order.threads > 1024))
@@ -102,30 +94,8 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
 }
 
 Result<> start_training(const Invocation& invocation, const tuning::JobFolder& job) {
-  if (const auto holder = job.holder())
-    return fail(ErrorCode::kAlreadyExists,
-                format("train {}: process {} works on it", job.spec().id, *holder),
-                format("loam train show {}", job.spec().id));
-  const env::Fd output = LOAM_TRY(env::open_append(job.output(), 0600));
-  std::vector<std::string> arguments{"loam", "train", "resume", job.spec().id, "--foreground"};
-  add_globals(invocation, arguments);
-  const std::int64_t before_ms = LOAM_TRY(job.state()).updated_ms;
-  const pid_t child = LOAM_TRY(spawn_in_background(arguments, output));
-  const std::int64_t until = invocation.clock.steady_ms() + kStartMs;
-  while (invocation.clock.steady_ms() < until) {
-    const bool over = ended(child).has_value();
-    // The first thing that it does is to say that it works.
-    const tuning::JobState now = LOAM_TRY(job.state());
-    if (now.updated_ms != before_ms) return {};
-    if (over)
-      return fail(ErrorCode::kUnavailable,
-                  format("start training {}: its process ended at once", job.spec().id),
-                  format("{} says why", job.output().string()));
-    sleep_ms(kPollMs / 10);
-  }
-  return fail(ErrorCode::kDeadlineExceeded,
-              format("start training {}: process {} does not begin", job.spec().id, child),
-              format("loam train show {} tells whether it does later", job.spec().id));
+  if (!job.spec().caller.empty()) LOAM_TRY(job.set_intent(tuning::JobIntent::kWork));
+  return trainer_of(invocation)->start(job);
 }
 
 Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobFolder& job) {
@@ -170,20 +140,8 @@ Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,
 
 Result<catalog::Model> adopt_training(const Invocation& invocation, const tuning::JobFolder& job,
                                       const std::optional<std::string>& wanted) {
-  const tuning::JobSpec& spec = job.spec();
-  const tuning::JobState state = LOAM_TRY(job.state());
-  if (state.status != tuning::JobStatus::kSucceeded)
-    return fail(ErrorCode::kInvalidArgument,
-                format("adopt {}: it is {}", spec.id, tuning::job_status_name(state.status)),
-                format("loam train show {}", spec.id));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
-  const std::string source = "trained here: " + spec.id;
-  const std::string name = LOAM_TRY(free_name(*catalog, wanted.value_or(spec.name), source));
-  const catalog::Model base = LOAM_TRY(tuning::find_base(*catalog, spec));
-  const env::Path file = job.result() / (spec.recipe.full ? "model.gguf" : "adapter.gguf");
-  const crypto::Digest sha256 = LOAM_TRY(catalog::hash_file(file)).sha256;
-  if (spec.recipe.full) return catalog->add(name, file, sha256, source, base.licence);
-  return catalog->add_adapter(name, base, file, sha256, source);
+  return tuning::adopt(*catalog, job, wanted.value_or(job.spec().name));
 }
 
 Result<catalog::Model> import_training(const Invocation& invocation, const env::Path& folder,
@@ -191,8 +149,8 @@ Result<catalog::Model> import_training(const Invocation& invocation, const env::
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const catalog::Model base = LOAM_TRY(find_model(*catalog, order));
   const std::string source = "trained outside, not replayable: " + folder.filename().string();
-  const std::string name =
-      LOAM_TRY(free_name(*catalog, order.name.value_or(default_name(base)), source));
+  const std::string name = LOAM_TRY(
+      tuning::free_name(*catalog, order.name.value_or(tuning::default_name(base)), source));
   env::Fd base_file = LOAM_TRY(catalog->open_verified(base));
   const Bytes adapter = LOAM_TRY(tuning::import_peft(folder, base, std::move(base_file), name));
   const env::Path cache = LOAM_TRY(folders_of(invocation)).cache;
@@ -206,16 +164,10 @@ Result<catalog::Model> import_training(const Invocation& invocation, const env::
 }
 
 Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job) {
-  auto holder = job.holder();
-  if (holder && *holder == 0) {  // it has taken the lock, and not yet said who it is
-    sleep_ms(kPollMs);
-    holder = job.holder();
-  }
-  if (!holder) return false;
-  if (*holder <= 1 || ::kill(static_cast<pid_t>(*holder), SIGTERM) != 0)
-    return fail(ErrorCode::kPermissionDenied,
-                format("stop training {}: process {} cannot be signalled", job.spec().id, *holder),
-                "stop it as the user who started it");
+  // A node that has the job in its queue does not start it again.
+  if (!job.spec().caller.empty()) LOAM_TRY(job.set_intent(tuning::JobIntent::kPause));
+  const bool worked = LOAM_TRY(trainer_of(invocation)->stop(job));
+  if (!worked) return false;
   const std::int64_t until = invocation.clock.steady_ms() + kStopMs;
   while (invocation.clock.steady_ms() < until) {
     if (!job.holder()) return true;
@@ -223,7 +175,7 @@ Result<bool> stop_training(Invocation& invocation, const tuning::JobFolder& job)
     sleep_ms(kPollMs);
   }
   return fail(ErrorCode::kDeadlineExceeded,
-              format("stop training {}: process {} still works", job.spec().id, *holder),
+              format("stop training {}: its process still works", job.spec().id),
               format("it ends after its step; loam train show {} tells", job.spec().id));
 }
 

@@ -22,7 +22,10 @@
 #include "node/machine.h"
 #include "node/presence.h"
 #include "pool/answers.h"
+#include "pool/files.h"
 #include "pool/keys.h"
+#include "tuning/job_queue.h"
+#include "tuning/trainer.h"
 
 namespace loam::node {
 namespace {
@@ -107,6 +110,7 @@ api::Settings api_settings(const NodeOptions& options, const ListenAddress& list
   if (!options.config.pull.hub.empty()) out.pull.hub_url = options.config.pull.hub;
   out.pull.offline = options.config.offline;
   out.load = load_options(options.config);
+  out.training_threads = core_count();
   return out;
 }
 
@@ -182,6 +186,8 @@ struct Node::Parts {
   std::unique_ptr<commons::Search> search;
   std::unique_ptr<commons::Following> following;
   std::optional<commons::PublicBlobs> blobs;
+  std::unique_ptr<pool::FileStore> files;
+  std::unique_ptr<tuning::JobQueue> training;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
   std::unique_ptr<http::Server> server;
@@ -203,6 +209,10 @@ Result<> Node::Parts::open_stores() {
                                              static_cast<int>(options.config.history.keep), clock));
   LOAM_TRY(open_ledger());
   blobs = LOAM_TRY(commons::PublicBlobs::open(data / "public"));
+  files = LOAM_TRY(pool::FileStore::open(data / "files", clock));
+  training = std::make_unique<tuning::JobQueue>(tuning::QueueSetup{
+      tuning::jobs_folder(data), *catalog, clock,
+      tuning::make_process_trainer(options.program, options.program_options, clock)});
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);
@@ -235,12 +245,12 @@ Result<> Node::Parts::open_ledger() {
 Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
-  app = api::App::create(
-      {*catalog, *residency, *keys, *answers, *log, *sharing, *search, *following, *blobs, clock,
-       [on_request] {
-         if (on_request) on_request();
-       }},
-      api_settings(options, listen));
+  app = api::App::create({*catalog, *residency, *keys, *answers, *log, *sharing, *search,
+                          *following, *blobs, *files, *training, clock,
+                          [on_request] {
+                            if (on_request) on_request();
+                          }},
+                         api_settings(options, listen));
   auto opened = http::Server::open(
       server_options(options.config, listen),
       [this](const http::ExchangePtr& exchange) { app->handle(exchange); },
@@ -293,6 +303,7 @@ Result<> Node::start() {
     parts_->public_server->start();
     log::info("node", "anybody may read the log on {}", parts_->options.config.public_listen);
   }
+  parts_->training->start();
   parts_->started = true;
   return write_presence(parts_->options.folders,
                         {url(), ::getpid(), version(), parts_->clock.wall_ms()});
@@ -305,6 +316,7 @@ void Node::stop(std::int64_t grace_ms) {
   parts_->residency->begin_stopping();
   if (parts_->public_server) parts_->public_server->stop(0);
   parts_->server->stop(grace_ms);
+  parts_->training->stop();
   parts_->answers->flush();
   remove_presence(parts_->options.folders);
 }

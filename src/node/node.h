@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "env/clock.h"
@@ -23,6 +24,8 @@ struct NodeOptions {
   /// Serve every model, and one named "fake", by the fake engine with steps of so many
   /// milliseconds. For tests of clients, load and supervision.
   std::optional<int> fake_step_ms;
+  /// Options by which another process of this program finds the same home and settings.
+  std::vector<std::string> program_options;
   /// Replaces the start of worker processes; for tests in one process.
   pool::EngineStarter starter;
   /// Called (on some thread) when a client with the owner's token asks the node to stop.

@@ -69,7 +69,13 @@ class Staging {
       return fail(ErrorCode::kInvalidArgument,
                   format("publish {}: it is {}", spec().id, tuning::job_status_name(state.status)),
                   format("loam train show {}", spec().id));
-    lineage_ = LOAM_TRY(tuning::read_lineage(order_.job.adapter() / "lineage.json"));
+    if (spec().private_source || spec().recipe.full)
+      return fail(ErrorCode::kUnsupported,
+                  format("publish {}: {}", spec().id,
+                         spec().private_source ? "it learned from a private file"
+                                               : "it is a whole model, and adapters are published"),
+                  "train an adapter on a data set: loam train start --data DIR");
+    lineage_ = LOAM_TRY(tuning::read_lineage(order_.job.result() / "lineage.json"));
     LOAM_TRY(check_hash("its base", order_.base.sha256, lineage_.base));
     LOAM_TRY(check_hash("its data set's root", spec().data_set_root, lineage_.data_set_root));
     const std::string recipe = to_toml(spec().recipe);
@@ -80,7 +86,7 @@ class Staging {
         lineage_.run));
     for (const auto& [name, wanted] : lineage_.files) {
       if (name.contains('/')) return changed("a file's name", {}, wanted);
-      const auto found = LOAM_TRY(catalog::hash_file(order_.job.adapter() / name));
+      const auto found = LOAM_TRY(catalog::hash_file(order_.job.result() / name));
       LOAM_TRY(check_hash(name, found.sha256, wanted));
     }
     return {};
@@ -154,7 +160,7 @@ class Staging {
       else if (name == kLogFile)
         LOAM_TRY(add_file(name, order_.job.log(), lineage_.log));
       else if (const auto wanted = lineage_.files.find(name); wanted != lineage_.files.end())
-        LOAM_TRY(add_file(name, order_.job.adapter() / name, wanted->second));
+        LOAM_TRY(add_file(name, order_.job.result() / name, wanted->second));
       else
         return changed(name, {}, {});
     }

@@ -102,7 +102,7 @@ TEST_F(PublishTest, AnotherDataSetIsNotTheOneThatWasLearnedFrom) {
 }
 
 TEST_F(PublishTest, AReportAboutAnotherAdapterIsRefused) {
-  const auto& files = tuning::read_lineage(made_->job().adapter() / "lineage.json")->files;
+  const auto& files = tuning::read_lineage(made_->job().result() / "lineage.json")->files;
   const std::string hash = crypto::digest_hex(files.at("adapter.gguf"));
   made_->report.replace(made_->report.find(hash), 4, hash.starts_with("0000") ? "1111" : "0000");
   const Error error = refused();

@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "dataset/row.h"
+#include "tuning/chat_rows.h"
 
 namespace loam::tuning {
 namespace {
@@ -82,16 +83,19 @@ Result<Examples> read_examples(const env::Path& file, engine::Engine& engine,
     return fail(ErrorCode::kUnsupported, "train: the model has no chat template",
                 "choose an instruction-tuned model");
   Reader reader(engine, options);
-  LOAM_TRY(read_view(
-      file, options.stage, [&](ViewRow row) { return reader.take(std::move(row)); }, on_read));
+  const auto read = options.form == RowForm::kView ? read_view : read_chat_rows;
+  LOAM_TRY(
+      read(file, options.stage, [&](ViewRow row) { return reader.take(std::move(row)); }, on_read));
   Examples out = reader.finish();
   if (out.items.empty())
     return fail(ErrorCode::kInvalidArgument,
                 format("train: {} has nothing to learn from ({} too long for cutoff_len = {}, {} "
                        "not for this model's template)",
                        file.string(), out.too_long, options.tokens_max, out.no_template),
-                "rows of split train are learned from; share more answers, or choose another "
-                "query for loam data build");
+                options.form == RowForm::kView
+                    ? "rows of split train are learned from; share more answers, or choose another "
+                      "query for loam data build"
+                    : "upload a file of shorter conversations");
   return out;
 }
 

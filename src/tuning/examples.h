@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,12 @@ struct Examples {
   std::size_t no_template = 0;  // left out: the model's chat template refuses the conversation
 };
 
+/// How the rows of a file are written.
+enum class RowForm : std::uint8_t { kView, kChat };  // view_rows.h, chat_rows.h
+
 struct ExampleOptions {
   Stage stage = Stage::kSft;
+  RowForm form = RowForm::kView;
   std::size_t tokens_max = 512;  // of a text
   bool learn_prompts = false;    // all tokens, not those of the answer only
 };
@@ -46,8 +51,8 @@ struct ExampleOptions {
 ///        place than behind its prompt; the answer is empty. What the engine returns.
 Result<Text> answered_text(engine::Engine& engine, std::vector<engine::ChatMessage> messages);
 
-/// The rows of split `train` in `file`, a data set's view of the stage, each as answered_text()
-/// gives it.
+/// The rows of split `train` in `file`, a data set's view of the stage or somebody's own file, each
+/// as answered_text() gives it.
 /// @error Corrupt  names the line. InvalidArgument  there is nothing to learn from. Cancelled. What
 ///        the engine returns. Unsupported  the model has no chat template.
 Result<Examples> read_examples(const env::Path& file, engine::Engine& engine,

@@ -5,16 +5,21 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/parse.h"
 #include "codec/json.h"
+#include "dataset/layout.h"
 #include "env/file.h"
 #include "tuning/json_members.h"
+#include "tuning/view_rows.h"
 
 namespace loam::tuning {
 namespace {
 
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 20;
+constexpr std::uint64_t kIntentBytesMax = 64;
 constexpr std::array<std::string_view, 5> kStatuses = {"queued", "running", "stopped", "failed",
                                                        "succeeded"};
+constexpr std::array<std::string_view, 3> kIntents = {"work", "pause", "cancel"};
 
 Result<codec::Value> read_json(const env::Path& file) {
   const std::string text = LOAM_TRY(env::read_file(file, kFileBytesMax));
@@ -26,15 +31,36 @@ Result<codec::Value> read_json(const env::Path& file) {
 }
 
 codec::Value spec_value(const JobSpec& spec) {
-  return codec::Object{{"id", spec.id},
-                       {"name", spec.name},
-                       {"model", spec.model},
-                       {"model_sha256", crypto::digest_hex(spec.model_sha256)},
-                       {"data_set", spec.data_set.string()},
-                       {"data_set_root", crypto::digest_hex(spec.data_set_root)},
-                       {"rows_sha256", crypto::digest_hex(spec.rows_sha256)},
-                       {"threads", static_cast<std::int64_t>(spec.threads)},
-                       {"created_ms", spec.created_ms}};
+  codec::Object out{{"id", spec.id},
+                    {"name", spec.name},
+                    {"model", spec.model},
+                    {"model_sha256", crypto::digest_hex(spec.model_sha256)}};
+  if (spec.private_source) {
+    out.emplace_back("private_file", codec::Object{{"id", spec.private_source->id},
+                                                   {"path", spec.private_source->file.string()}});
+  } else {
+    out.emplace_back("data_set", spec.data_set.string());
+    out.emplace_back("data_set_root", crypto::digest_hex(spec.data_set_root));
+  }
+  out.emplace_back("rows_sha256", crypto::digest_hex(spec.rows_sha256));
+  out.emplace_back("threads", static_cast<std::int64_t>(spec.threads));
+  out.emplace_back("created_ms", spec.created_ms);
+  if (spec.caller.empty()) return out;
+  codec::Object metadata;
+  for (const auto& [key, value] : spec.metadata) metadata.emplace_back(key, value);
+  out.emplace_back("caller", spec.caller);
+  out.emplace_back("metadata", std::move(metadata));
+  return out;
+}
+
+Result<> read_source(const codec::Value& value, JobSpec& out) {
+  if (const codec::Value* file = value.find("private_file")) {
+    out.private_source = {text_at(*file, "id"), text_at(*file, "path")};
+    return {};
+  }
+  out.data_set = text_at(value, "data_set");
+  out.data_set_root = LOAM_TRY(crypto::parse_digest(text_at(value, "data_set_root")));
+  return {};
 }
 
 Result<JobSpec> read_spec(const env::Path& folder) {
@@ -44,11 +70,15 @@ Result<JobSpec> read_spec(const env::Path& folder) {
   out.name = text_at(value, "name");
   out.model = text_at(value, "model");
   out.model_sha256 = LOAM_TRY(crypto::parse_digest(text_at(value, "model_sha256")));
-  out.data_set = text_at(value, "data_set");
-  out.data_set_root = LOAM_TRY(crypto::parse_digest(text_at(value, "data_set_root")));
+  LOAM_TRY(read_source(value, out));
   out.rows_sha256 = LOAM_TRY(crypto::parse_digest(text_at(value, "rows_sha256")));
   out.threads = std::max<std::size_t>(count_at(value, "threads"), 1);
   out.created_ms = integer_at(value, "created_ms");
+  out.caller = text_at(value, "caller");
+  const codec::Value* const metadata = value.find("metadata");
+  if (metadata != nullptr && metadata->as_object() != nullptr)
+    for (const auto& [key, text] : *metadata->as_object())
+      if (text.as_string() != nullptr) out.metadata.emplace_back(key, *text.as_string());
   const env::Path recipe = folder / "recipe.toml";
   const std::string text = LOAM_TRY(env::read_file(recipe, kFileBytesMax));
   out.recipe = LOAM_TRY(parse_recipe(text, recipe.string()));
@@ -72,6 +102,11 @@ codec::Value error_value(const std::optional<Error>& error) {
 
 std::string_view job_status_name(JobStatus status) {
   return kStatuses.at(std::to_underlying(status));
+}
+
+env::Path JobSpec::rows() const {
+  return private_source ? private_source->file
+                        : data_set / dataset::view_file(view_of(recipe.stage));
 }
 
 env::Path jobs_folder(const env::Path& data) { return data / "training"; }
@@ -134,6 +169,7 @@ Result<JobState> JobFolder::written_state() const {
   out.examples = count_at(value, "examples");
   out.too_long = count_at(value, "too_long");
   out.no_template = count_at(value, "no_template");
+  out.adopted = text_at(value, "adopted");
   if (const codec::Value* error = value.find("error"); error != nullptr && !error->is_null())
     out.error = Error{error_code_of(text_at(*error, "code")), text_at(*error, "message"),
                       text_at(*error, "hint")};
@@ -169,9 +205,32 @@ Result<> JobFolder::set_state(const JobState& state) const {
                                            {"examples", state.examples},
                                            {"too_long", state.too_long},
                                            {"no_template", state.no_template},
+                                           {"adopted", state.adopted},
                                            {"error", error_value(state.error)},
                                            {"updated_ms", state.updated_ms}};
   return env::write_file_atomic(path_ / "state.json", codec::to_json(value, 2) + "\n", 0600);
+}
+
+JobIntent JobFolder::intent() const {
+  const auto text = env::read_file(path_ / "intent", kIntentBytesMax);
+  if (!text) return JobIntent::kWork;
+  const auto found = std::ranges::find(kIntents, trim(*text));
+  return found == kIntents.end() ? JobIntent::kWork
+                                 : static_cast<JobIntent>(found - kIntents.begin());
+}
+
+Result<> JobFolder::set_intent(JobIntent intent) const {
+  return env::write_file_atomic(path_ / "intent",
+                                format("{}\n", kIntents.at(std::to_underlying(intent))), 0600);
+}
+
+Result<bool> JobFolder::queue_if_vanished() const {
+  JobState now = LOAM_TRY(written_state());
+  if (now.status != JobStatus::kRunning || holder()) return false;
+  now.status = JobStatus::kQueued;
+  now.doing.clear();
+  LOAM_TRY(set_state(now));
+  return true;
 }
 
 std::optional<std::int64_t> JobFolder::holder() const {

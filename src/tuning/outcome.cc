@@ -35,7 +35,8 @@ std::vector<std::pair<std::string, std::string>> lineage_pairs(const Lineage& li
                                                                const std::string& prefix) {
   return {{"general.base_model.0.name", lineage.base.name},
           {prefix + "base_sha256", crypto::digest_hex(lineage.base.sha256)},
-          {prefix + "data_set_root", crypto::digest_hex(lineage.data_set_root)},
+          {prefix + (lineage.is_private ? "private_file_sha256" : "data_set_root"),
+           crypto::digest_hex(lineage.source)},
           {prefix + "recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
           {prefix + "run", crypto::digest_hex(lineage.run())}};
 }
@@ -67,6 +68,15 @@ Result<File> plot_file(const JobFolder& job) {
   return File{"loss.svg", loss_plot(points)};
 }
 
+/// What was learned from; a reader that looks for an open data set finds none in a private one.
+codec::Member source_member(const Lineage& lineage) {
+  std::string hash = crypto::digest_hex(lineage.source);
+  if (!lineage.is_private) return {"data_set_root", std::move(hash)};
+  std::string words = format("private file {}, not from an open data set", hash);
+  return {"private_file",
+          codec::Object{{"sha256", std::move(hash)}, {"description", std::move(words)}}};
+}
+
 std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
                          const std::vector<File>& files) {
   codec::Object hashes;
@@ -76,7 +86,7 @@ std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
                                            {"sha256", crypto::digest_hex(lineage.base.sha256)},
                                            {"architecture", lineage.base.facts.architecture},
                                            {"licence", lineage.base.licence}}},
-                    {"data_set_root", crypto::digest_hex(lineage.data_set_root)},
+                    source_member(lineage),
                     {"recipe_sha256", crypto::digest_hex(lineage.recipe_sha256())},
                     {"seed", lineage.recipe.seed},
                     {"examples", std::uint64_t{lineage.examples_count}},
@@ -95,15 +105,16 @@ std::string lineage_text(const Lineage& lineage, const std::string& log_sha256,
 crypto::Digest Lineage::recipe_sha256() const { return crypto::sha256(as_bytes(to_toml(recipe))); }
 
 crypto::Digest Lineage::run() const {
-  return run_id(base.sha256, data_set_root, recipe_sha256(), examples);
+  return run_id(base.sha256, source, recipe_sha256(), examples, is_private);
 }
 
-crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& data_set_root,
-                      const crypto::Digest& recipe, const crypto::Digest& examples) {
+crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& source,
+                      const crypto::Digest& recipe, const crypto::Digest& examples,
+                      bool is_private) {
   return crypto::Sha256()
-      .update(as_bytes("loam.run.v1"))
+      .update(as_bytes(is_private ? "loam.run.private.v1" : "loam.run.v1"))
       .update(base)
-      .update(data_set_root)
+      .update(source)
       .update(recipe)
       .update(examples)
       .finish();

@@ -14,7 +14,8 @@ namespace loam::tuning {
 /// What a result is made of, by hash: whoever has these makes the same bytes.
 struct Lineage {
   catalog::Model base;
-  crypto::Digest data_set_root{};
+  crypto::Digest source{};  // the data set's root; the hash of a private file
+  bool is_private = false;  // a file of somebody's own: not from the open record
   Recipe recipe;
   crypto::Digest examples{};  // hash_of()
   std::size_t examples_count = 0;
@@ -24,13 +25,14 @@ struct Lineage {
 
   crypto::Digest recipe_sha256() const;
   /// What decides over every number of the run: SHA-256("loam.run.v1" || base file || data set
-  /// root || recipe || examples).
+  /// root || recipe || examples); for a private file "loam.run.private.v1", and its hash.
   crypto::Digest run() const;
 };
 
 /// Lineage::run() of these.
-crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& data_set_root,
-                      const crypto::Digest& recipe, const crypto::Digest& examples);
+crypto::Digest run_id(const crypto::Digest& base, const crypto::Digest& source,
+                      const crypto::Digest& recipe, const crypto::Digest& examples,
+                      bool is_private = false);
 
 /// What lineage.json says of a run that is over.
 struct WrittenLineage {

@@ -81,7 +81,7 @@ dataset::View view_of(Stage stage) {
   return dataset::View::kSft;
 }
 
-Result<> read_view(const env::Path& file, Stage stage, const OnRow& on_row, const OnRead& on_read) {
+Result<> read_each_line(const env::Path& file, const OnLine& on_line, const OnRead& on_read) {
   const std::uint64_t bytes = LOAM_TRY(env::stamp(file)).size;
   dataset::FileReader lines(file);
   std::uint64_t number = 0, done = 0;
@@ -91,9 +91,7 @@ Result<> read_view(const env::Path& file, Stage stage, const OnRow& on_row, cons
     while (!part.empty()) {
       ++number;
       const auto end = std::min(part.find('\n'), part.size());
-      auto row = parse_row(part.substr(0, end), stage);
-      const Result<> taken = row ? on_row(*std::move(row)) : std::unexpected(row.error());
-      if (!taken)
+      if (const auto taken = on_line(part.substr(0, end)); !taken)
         return fail(taken.error().code,
                     format("{}:{}: {}", file.string(), number, taken.error().message),
                     taken.error().hint);
@@ -102,6 +100,13 @@ Result<> read_view(const env::Path& file, Stage stage, const OnRow& on_row, cons
     if (!on_read(done, bytes)) return fail(ErrorCode::kCancelled, "stopped");
   }
   return lines.state();
+}
+
+Result<> read_view(const env::Path& file, Stage stage, const OnRow& on_row, const OnRead& on_read) {
+  return read_each_line(
+      file,
+      [&](std::string_view line) -> Result<> { return on_row(LOAM_TRY(parse_row(line, stage))); },
+      on_read);
 }
 
 }  // namespace loam::tuning

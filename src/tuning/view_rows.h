@@ -28,6 +28,11 @@ using OnRow = std::function<Result<>(ViewRow row)>;
 /// The view of a data set that a stage learns from.
 dataset::View view_of(Stage stage);
 
+/// A line without its end, to be read.
+using OnLine = std::function<Result<>(std::string_view line)>;
+/// Gives each line of `file`. @error Cancelled. What `on_line` returns, with file and line named.
+Result<> read_each_line(const env::Path& file, const OnLine& on_line, const OnRead& on_read);
+
 /// Gives each row of `file`, the stage's view of a data set, in its order.
 /// @error Corrupt  names the line. Cancelled. What `on_row` returns, with the line named.
 Result<> read_view(const env::Path& file, Stage stage, const OnRow& on_row, const OnRead& on_read);

@@ -5,7 +5,6 @@
 
 #include "base/format.h"
 #include "catalog/file_hash.h"
-#include "dataset/layout.h"
 #include "engine/engine.h"
 #include "env/file.h"
 #include "train/weight_source.h"
@@ -98,16 +97,24 @@ class Work {
   }
 
   /// That they are those that were verified when the job was made.
-  Result<> check_rows(const env::Path& rows) const {
-    const catalog::FileHash found = LOAM_TRY(catalog::hash_file(rows));
-    if (found.sha256 == job_.spec().rows_sha256) return {};
+  Result<> check_rows() const {
+    const env::Path rows = job_.spec().rows();
+    const auto& own = job_.spec().private_source;
+    const auto found = catalog::hash_file(rows);
+    if (!found && own && found.error().code == ErrorCode::kNotFound)
+      return fail(ErrorCode::kNotFound, format("train: the file {} was deleted", own->id),
+                  "upload it again, and start a new training");
+    if (!found) return std::unexpected(found.error());
+    if (found->sha256 == job_.spec().rows_sha256) return {};
     return fail(ErrorCode::kCorrupt,
                 format("train: {} is not what it was when this training was made", rows.string()),
-                "put the data set back, or start a new training on the new one");
+                own ? "upload it again, and start a new training"
+                    : "put the data set back, or start a new training on the new one");
   }
 
   Result<Examples> read_texts(const catalog::Model& model) {
-    LOAM_TRY(doing("reading the data set"));
+    LOAM_TRY(doing("reading the examples"));
+    LOAM_TRY(check_rows());
     engine::EngineSource source;
     source.name = model.name;
     source.file = LOAM_TRY(setup_.catalog.open_verified(model));
@@ -117,14 +124,13 @@ class Work {
         engine::start_worker_engine(setup_.worker_program, std::move(source), kLoadTimeoutMs));
     engine_build_ = engine->info().engine_build;
     const Recipe& recipe = job_.spec().recipe;
-    const env::Path rows = job_.spec().data_set / dataset::view_file(view_of(recipe.stage));
-    LOAM_TRY(check_rows(rows));
-    Examples out =
-        LOAM_TRY(read_examples(rows, *engine,
-                               {.stage = recipe.stage,
-                                .tokens_max = recipe.cutoff_len,
-                                .learn_prompts = recipe.train_on_prompt},
-                               [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
+    Examples out = LOAM_TRY(
+        read_examples(job_.spec().rows(), *engine,
+                      {.stage = recipe.stage,
+                       .form = job_.spec().private_source ? RowForm::kChat : RowForm::kView,
+                       .tokens_max = recipe.cutoff_len,
+                       .learn_prompts = recipe.train_on_prompt},
+                      [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
     state_.examples = out.items.size();
     state_.too_long = out.too_long;
     state_.no_template = out.no_template;
@@ -134,7 +140,8 @@ class Work {
   Lineage lineage_of(const catalog::Model& model, const Examples& examples) const {
     Lineage out;
     out.base = model;
-    out.data_set_root = job_.spec().data_set_root;
+    out.source = job_.spec().private_source ? job_.spec().rows_sha256 : job_.spec().data_set_root;
+    out.is_private = job_.spec().private_source.has_value();
     out.recipe = job_.spec().recipe;
     out.examples = hash_of(examples);
     out.examples_count = examples.items.size();

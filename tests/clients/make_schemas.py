@@ -10,7 +10,9 @@ import json
 import sys
 
 WANTED = [
-    "ListModelsResponse", "Model", "DeleteModelResponse", "CreateChatCompletionResponse",
+    "OpenAIFile", "ListFilesResponse", "DeleteFileResponse", "FineTuningJob", "FineTuningJobEvent",
+    "FineTuningJobCheckpoint", "ListPaginatedFineTuningJobsResponse", "ListFineTuningJobEventsResponse",
+    "ListFineTuningJobCheckpointsResponse", "ListModelsResponse", "Model", "DeleteModelResponse", "CreateChatCompletionResponse",
     "CreateChatCompletionStreamResponse", "CreateCompletionResponse", "CreateEmbeddingResponse", "ErrorResponse",
 ]
 

@@ -21,6 +21,7 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "http/test_exchange.h"
+#include "tuning/testing/fake_trainer.h"
 
 namespace loam::api::testing {
 
@@ -105,6 +106,11 @@ class NodeTest : public ::testing::Test {
         folder_ / "commons", *search_, clock_,
         {.offline = true, .own_origin = log_->verifier_key().name}, commons::open_http_log));
     blobs_ = std::move(*commons::PublicBlobs::open(folder_ / "public"));
+    files_ = std::move(*pool::FileStore::open(folder_ / "files", clock_));
+    auto trainer = std::make_unique<tuning::testing::FakeTrainer>();
+    trainer_ = trainer.get();
+    training_ = std::make_unique<tuning::JobQueue>(
+        tuning::QueueSetup{folder_ / "training", *catalog_, clock_, std::move(trainer)});
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
     add_model("tiny");
@@ -113,6 +119,8 @@ class NodeTest : public ::testing::Test {
   void TearDown() override {
     app_.reset();
     residency_.reset();
+    training_.reset();
+    files_.reset();
     following_.reset();
     search_.reset();
     sharing_.reset();
@@ -140,10 +148,10 @@ class NodeTest : public ::testing::Test {
     settings_.listen = "127.0.0.1:5626";
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
-    app_ =
-        App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_,
-                             *following_, *blobs_, clock_, [this] { shutdown_asked_ = true; }},
-                    settings_);
+    app_ = App::create(
+        Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_, *following_,
+                 *blobs_, *files_, *training_, clock_, [this] { shutdown_asked_ = true; }},
+        settings_);
   }
 
   env::Path model_file(const std::string& name) {
@@ -202,6 +210,9 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<commons::Search> search_;
   std::unique_ptr<commons::Following> following_;
   std::optional<commons::PublicBlobs> blobs_;
+  std::unique_ptr<pool::FileStore> files_;
+  tuning::testing::FakeTrainer* trainer_ = nullptr;  // training_'s
+  std::unique_ptr<tuning::JobQueue> training_;       // no thread: tests call look()
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
 };

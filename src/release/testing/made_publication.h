@@ -19,7 +19,7 @@ inline bool go_on(std::string_view, std::uint64_t, std::uint64_t) { return true;
 /// The members that tests need of a gate's report.
 inline std::string made_report(const tuning::JobFolder& job, const crypto::Digest& root,
                                std::string_view verdict = "pass") {
-  const auto lineage = tuning::read_lineage(job.adapter() / "lineage.json");
+  const auto lineage = tuning::read_lineage(job.result() / "lineage.json");
   return codec::to_json(
       codec::Object{{"verdict", verdict},
                     {"profile", "own"},
