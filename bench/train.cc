@@ -28,7 +28,7 @@
 #include "train/cost.h"
 #include "train/model.h"
 #include "train/weight_source.h"
-#include "tuning/adapter_run.h"
+#include "tuning/training_run.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/peft.h"
 #include "tuning/testing/wide_copy.h"
@@ -103,7 +103,7 @@ double sgemm(train::Gemm& gemm) {
   return best;
 }
 
-void step(tuning::AdapterRun& run) {
+void step(tuning::TrainingRun& run) {
   const double gflop = run.gflop() / static_cast<double>(run.steps());
   std::optional<tuning::StepReport> report;
   const double took = seconds([&] { report = must(run.advance()); });
@@ -130,7 +130,7 @@ void make_steps(const env::Path& model, const env::Path& recipe_file, const env:
   const std::vector<tuning::Example> examples = read_texts(texts);
   train::Team team(threads);
   train::Gemm gemm(team);
-  tuning::AdapterRun run(gemm, weights, recipe, examples);
+  tuning::TrainingRun run(gemm, weights, recipe, examples);
   for (std::string command; std::getline(std::cin, command);) {
     if (command == "step")
       step(run);

@@ -45,9 +45,10 @@ Result<Candidate> candidate_of_job(catalog::Catalog& catalog, const tuning::JobF
                        tuning::job_status_name(state.status)),
                 format("loam train show {}", job.spec().id));
   if (job.spec().recipe.full)
-    return fail(ErrorCode::kUnsupported,
-                format("gate {}: it is a whole model, and the gate compares an adapter with its base",
-                       job.spec().id));
+    return fail(
+        ErrorCode::kUnsupported,
+        format("gate {}: it is a whole model, and the gate compares an adapter with its base",
+               job.spec().id));
   Candidate out;
   out.base = LOAM_TRY(tuning::find_base(catalog, job.spec()));
   out.adapter = job.result() / "adapter.gguf";

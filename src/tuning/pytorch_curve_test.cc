@@ -7,7 +7,7 @@
 
 #include "codec/json.h"
 #include "train/testing/toy_model.h"
-#include "tuning/adapter_run.h"
+#include "tuning/training_run.h"
 
 namespace loam::tuning {
 namespace {
@@ -59,7 +59,7 @@ TEST(PytorchCurve, ThirtyStepsHaveTheLossesThatPytorchAndPeftHave) {
                                                              train::testing::Bias::kNone);
   train::Team team(1);
   train::Gemm gemm(team);
-  AdapterRun run(gemm, weights, recipe, examples);
+  TrainingRun run(gemm, weights, recipe, examples);
   ASSERT_EQ(run.steps(), 30U);
   ASSERT_EQ(fixture.find("losses")->as_array()->size(), 30U);
   for (std::uint64_t step = 0; step < run.steps(); ++step) {
