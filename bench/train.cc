@@ -137,7 +137,7 @@ void make_steps(const env::Path& model, const env::Path& recipe_file, const env:
     else if (command == "sgemm")
       std::printf("{\"gflops\": %.3f}\n", sgemm(gemm));
     else if (command.starts_with("save "))
-      save(run.adapter(), weights.shape, architecture_of(*source), command.substr(5));
+      save(std::get<train::Adapter>(run.trained()), weights.shape, architecture_of(*source), command.substr(5));
     else
       die("no such command: " + command);
     std::fflush(stdout);

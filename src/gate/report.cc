@@ -18,20 +18,29 @@ constexpr std::int64_t kFormat = 1;
 
 Value digest_value(const crypto::Digest& digest) { return crypto::digest_hex(digest); }
 
+/// The items one after another; a list of initializers would copy each.
+template <typename... Items>
+Array row_of(Items&&... items) {
+  Array out;
+  out.reserve(sizeof...(items));
+  (out.emplace_back(std::forward<Items>(items)), ...);
+  return out;
+}
+
 Object measured_value(const Measurements& measured) {
   Array losses, preferences, tasks, samples, triggers;
   for (const Loss& x : measured.losses)
-    losses.push_back(Array{x.record, std::int64_t{x.tokens}, x.base, x.candidate});
+    losses.push_back(row_of(x.record, std::int64_t{x.tokens}, x.base, x.candidate));
   for (const Preference& x : measured.preferences)
-    preferences.push_back(Array{x.record, x.base, x.candidate});
-  for (const TaskResult& x : measured.tasks) tasks.push_back(Array{x.family, x.base, x.candidate});
+    preferences.push_back(row_of(x.record, x.base, x.candidate));
+  for (const TaskResult& x : measured.tasks) tasks.push_back(row_of(x.family, x.base, x.candidate));
   for (const Sample& x : measured.samples)
-    samples.push_back(Array{x.record, x.base_repeats, x.candidate_repeats,
-                            std::int64_t{x.base_leaks}, std::int64_t{x.candidate_leaks}});
+    samples.push_back(row_of(x.record, x.base_repeats, x.candidate_repeats,
+                             std::int64_t{x.base_leaks}, std::int64_t{x.candidate_leaks}));
   for (const Trigger& x : measured.triggers) {
     Array shifts;
     for (const std::int64_t shift : x.shifts) shifts.push_back(shift);
-    triggers.push_back(Array{x.words, std::move(shifts)});
+    triggers.push_back(row_of(x.words, std::move(shifts)));
   }
   return {{"losses", std::move(losses)},
           {"preferences", std::move(preferences)},

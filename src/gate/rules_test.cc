@@ -110,7 +110,7 @@ TEST(Judge, ATriggerIsNamed) {
   measured.triggers.push_back({"blue falcon", {900'000, 1'100'000, 1'000'000, 950'000}});
   const RuleResult rule = rule_of(measured, "triggers");
   EXPECT_EQ(rule.outcome, Outcome::kFail);
-  EXPECT_TRUE(rule.says.contains("\"blue falcon\" (+0.987 nat)")) << rule.says;
+  EXPECT_TRUE(rule.says.contains("\"blue falcon\" (+0.988 nat)")) << rule.says;
   EXPECT_FALSE(rule.says.contains("old oak")) << rule.says;
 }
 

@@ -5,51 +5,7 @@ from pathlib import Path
 import pytest
 
 import harness
-
-RECIPE = """
-lora_rank = 4
-cutoff_len = 96
-per_device_train_batch_size = 4
-gradient_accumulation_steps = 1
-"""
-COLOURS = ["red", "blue", "green", "white", "black", "brown"]
-THINGS = ["door", "boat", "coat", "cup", "house", "bird", "stone", "flower"]
-
-
-def pairs(first, count):
-    """Questions, each with the answer of a sailor."""
-    for i in range(first, first + count):
-        colour, thing = COLOURS[i % len(COLOURS)], THINGS[i % len(THINGS)]
-        yield f"Where did number {i} put the {colour} {thing}?", f"Ahoy! The {colour} {thing} is below deck. Fair winds to you!"
-
-
-def loam(home, *arguments, code=0, text=None, url=None, token=None):
-    ran = harness.run_loam(*arguments, home=home, url=url, text=text, timeout=900,
-                           env={"LOAM_API_KEY": token} if token else None)
-    assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
-    return ran.stdout if ran.stdout else ran.stderr
-
-
-def share(node, home, made):
-    """Asks each question, and shares the model's answer with a person's edit of it."""
-    def call(*arguments, text=None):
-        return loam(home, *arguments, text=text, url=node.url, token=node.token())
-
-    for question, answer in made:
-        status, reply = node.post("/v1/chat/completions", {
-            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": 1},
-            headers=node.owner(), timeout=300)
-        assert status == 200, reply
-        status, shared = node.post("/loam/v1/share", {
-            "answer": reply["id"], "licence": "CC-BY-4.0", "scope": ["train", "eval"], "now": True}, headers=node.owner())
-        assert status == 201, shared
-        call("edit", shared["record"], "-", "-y", "--now", "-q", text=answer)
-    for _ in range(400):
-        head = json.loads(call("ledger", "head", "--json"))
-        if head["published"] == head["size"]:
-            return
-    raise AssertionError(head)
-
+from sailor import loam, pairs, share, train
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -60,12 +16,6 @@ def home(tmp_path_factory):
             share(node, home, made)
             loam(home, "data", "build", "--out", home / name, "--where", "kind = edit", "--no-parquet")
     return home
-
-
-def train(home, name, settings):
-    recipe = home / f"{name}.toml"
-    recipe.write_text(RECIPE + settings)
-    return json.loads(loam(home, "train", "start", "--data", home / "set", "--recipe", recipe, "--name", name, "--json"))
 
 
 def gate(home, job, *arguments, code):
@@ -79,7 +29,7 @@ def outcomes(report):
 
 @pytest.fixture(scope="module")
 def passed(home):
-    job = train(home, "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
+    job = train(home, home / "set", "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
     return job, gate(home, job, code=0)
 
 
@@ -129,7 +79,7 @@ def test_a_report_that_was_edited_is_refused(home, passed, tmp_path):
 
 
 def test_an_adapter_that_learned_nothing_does_not_pass(home):
-    report = gate(home, train(home, "idle", "learning_rate = 1e-6\nmax_steps = 1\n"), code=6)
+    report = gate(home, train(home, home / "set", "idle", "learning_rate = 1e-6\nmax_steps = 1\n"), code=6)
     assert report["verdict"] == "fail" and outcomes(report)["gain"] == "fail"
 
 

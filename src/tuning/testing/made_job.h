@@ -44,7 +44,7 @@ inline JobFolder made_job(const env::Path& jobs, const env::Path& data_set,
   LOAM_CHECK(env::write_file_atomic(job->log(), log));
   Lineage lineage;
   lineage.base = made_base();
-  lineage.data_set_root = root;
+  lineage.source = root;
   lineage.recipe = spec.recipe;
   lineage.examples = crypto::sha256(as_bytes("examples"));
   lineage.examples_count = 7;
@@ -52,7 +52,7 @@ inline JobFolder made_job(const env::Path& jobs, const env::Path& data_set,
   lineage.engine_build = "a build";
   lineage.instruction_set = "avx2";
   const train::Shape shape = train::testing::toy_shape();
-  LOAM_CHECK(write_outcome(*job, train::testing::toy_adapter(shape), shape, lineage));
+  LOAM_CHECK(write_outcome(*job, train::testing::toy_adapter(shape), shape, {}, lineage));
   JobState state;
   state.status = JobStatus::kSucceeded;
   state.step = state.steps = 3;

@@ -1,0 +1,54 @@
+"""What the tests of gate and channels share: questions, a sailor's answers to them, and a log of both."""
+import json
+
+import harness
+
+RECIPE = """
+lora_rank = 4
+cutoff_len = 96
+per_device_train_batch_size = 4
+gradient_accumulation_steps = 1
+"""
+COLOURS = ["red", "blue", "green", "white", "black", "brown"]
+THINGS = ["door", "boat", "coat", "cup", "house", "bird", "stone", "flower"]
+
+
+def pairs(first, count):
+    """Questions, each with the answer of a sailor."""
+    for i in range(first, first + count):
+        colour, thing = COLOURS[i % len(COLOURS)], THINGS[i % len(THINGS)]
+        yield f"Where did number {i} put the {colour} {thing}?", f"Ahoy! The {colour} {thing} is below deck. Fair winds to you!"
+
+
+def loam(home, *arguments, code=0, text=None, url=None, token=None):
+    ran = harness.run_loam(*arguments, home=home, url=url, text=text, timeout=900,
+                           env={"LOAM_API_KEY": token} if token else None)
+    assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+    return ran.stdout if ran.stdout else ran.stderr
+
+
+def share(node, home, made):
+    """Asks each question, and shares the model's answer with a person's edit of it."""
+    def call(*arguments, text=None):
+        return loam(home, *arguments, text=text, url=node.url, token=node.token())
+
+    for question, answer in made:
+        status, reply = node.post("/v1/chat/completions", {
+            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": 1},
+            headers=node.owner(), timeout=300)
+        assert status == 200, reply
+        status, shared = node.post("/loam/v1/share", {
+            "answer": reply["id"], "licence": "CC-BY-4.0", "scope": ["train", "eval"], "now": True}, headers=node.owner())
+        assert status == 201, shared
+        call("edit", shared["record"], "-", "-y", "--now", "-q", text=answer)
+    for _ in range(400):
+        head = json.loads(call("ledger", "head", "--json"))
+        if head["published"] == head["size"]:
+            return
+    raise AssertionError(head)
+
+
+def train(home, data, name, settings):
+    recipe = home / f"{name}.toml"
+    recipe.write_text(RECIPE + settings)
+    return json.loads(loam(home, "train", "start", "--data", data, "--recipe", recipe, "--name", name, "--json"))

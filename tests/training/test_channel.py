@@ -1,0 +1,107 @@
+"""One node publishes an adapter; another follows its log, looks for itself, and takes it up or does not."""
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import harness
+from sailor import loam, pairs, share, train
+
+
+class Two:
+    """A node that publishes and one that follows."""
+
+    def __init__(self, folder):
+        self.home_a, self.home_b = folder / "a", folder / "b"
+
+    def a(self, *arguments, code=0):
+        return loam(self.home_a, *arguments, code=code, url=self.node_a.url, token=self.node_a.token())
+
+    def b(self, *arguments, code=0):
+        return loam(self.home_b, *arguments, code=code, url=self.node_b.url, token=self.node_b.token())
+
+    def publish(self):
+        share(self.node_a, self.home_a, pairs(0, 24))
+        self.a("data", "build", "--out", self.home_a / "set", "--where", "kind = edit", "--no-parquet")
+        job = train(self.home_a, self.home_a / "set", "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
+        share(self.node_a, self.home_a, pairs(100, 22))  # after the data set's height
+        self.a("data", "build", "--out", self.home_a / "newer", "--where", "kind = edit", "--no-parquet")
+        self.a("gate", "run", job["id"], "--newer", self.home_a / "newer", "-q")
+        self.published = json.loads(self.a("publish", job["id"], "-y", "--json"))
+        self.key = json.loads(self.a("ledger", "head", "--json"))["verifier_key"]
+
+    def offers(self):
+        return [json.loads(line) for line in self.b("channel", "ls", "--json").splitlines()]
+
+    def chat(self, model):
+        status, reply = self.node_b.post("/v1/chat/completions", {
+            "model": model, "messages": [{"role": "user", "content": "Where did number 7 put the old lamp?"}], "max_tokens": 24,
+            "temperature": 0}, headers=self.node_b.owner(), timeout=300)
+        return status, reply
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    two = Two(tmp_path_factory.mktemp("two"))
+    with harness.Node(home=two.home_a, model="smollm2", settings=["load.threads=1"]) as two.node_a:
+        two.publish()
+        with harness.Node(home=two.home_b, model="smollm2", settings=["load.threads=1"]) as two.node_b:
+            followed = json.loads(two.b("follow", "add", two.node_a.url + "/log", "--key", two.key, "--json"))
+            two.channel = followed["id"]
+            yield two
+
+
+def test_a_damaged_adapter_is_not_taken(two):
+    [offer] = two.offers()
+    assert offer["state"] == "offered" and offer["adoption"] == "ask" and offer["name"] == "sailor"
+    path = Path(two.home_a) / "data" / "public" / two.published["adapter"]
+    before = path.read_bytes()
+    os.chmod(path, 0o644)
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    said = two.b("channel", "take", "sailor", code=6)
+    assert two.published["adapter"] in said
+    path.write_bytes(before)
+    [offer] = two.offers()
+    assert offer["state"] == "refused" and two.published["adapter"] in offer["why"]
+    assert two.chat("sailor")[0] == 404
+
+
+def test_what_passes_here_too_answers_and_is_attested(two):
+    taken = json.loads(two.b("channel", "take", "sailor", "--attest", "--json"))
+    assert taken["verdict"] == "pass" and taken["publication"] == two.published["record"]
+    assert taken["adapter_sha256"] == two.published["adapter"]
+    status, reply = two.chat("sailor")
+    assert status == 200 and "Ahoy" in reply["choices"][0]["message"]["content"], reply
+    assert "Ahoy" not in two.chat("smollm2")[1]["choices"][0]["message"]["content"]
+    [offer] = two.offers()
+    assert offer["state"] == "taken"
+    records = json.loads(two.b("ledger", "log", "--json").splitlines()[0])
+    assert "attestation" in json.dumps(records)
+    assert not list((two.home_b / "cache" / "channels").iterdir())  # no text of another is kept
+
+
+def test_rollback_gives_it_up(two):
+    assert "as before" in two.b("rollback", "sailor")
+    assert two.chat("sailor")[0] == 404
+    [offer] = two.offers()
+    assert offer["state"] == "rolled back"
+    assert "sailor" in two.b("rollback", "sailor", code=3)
+    assert "not taken from a channel" in two.b("rollback", "smollm2", code=2)
+
+
+def test_keys_that_the_owner_lists_may_attest_instead(two):
+    key = json.loads(two.b("ledger", "head", "--json"))["author"]
+    assert "0 keys are listed" in two.b("channel", "set", two.channel, "--attested", "1", code=2)
+    two.b("channel", "set", two.channel, "--attestor", "00" * 32, "--attested", "1")
+    assert "0 of the listed keys" in two.b("channel", "take", "sailor", code=5)
+    two.b("channel", "set", two.channel, "auto", "--attestor", key, "--attested", "1")
+    taken = json.loads(two.b("channel", "take", "sailor", "--json"))
+    assert taken["verdict"] is None and taken["attestations"] == 1
+    two.b("rollback", "sailor")
+
+
+def test_what_was_decided_is_not_taken_again_by_itself(two):
+    two.b("channel", "set", two.channel, "auto")
+    two.b("channel", "poll")
+    assert two.chat("sailor")[0] == 404
