@@ -84,7 +84,8 @@ TEST_F(PublicationsTest, NoPathIsTakenFromARequest) {
 TEST_F(PublicationsTest, WhatWasChangedIsNeitherPublicNorInTheLog) {
   const crypto::Digest manifest = stage("pub-1");
   const env::Path folder = release::staging_folder(settings_.folders.data, "pub-1").value();
-  for (const std::string& name : env::names_in(folder).value())
+  const std::vector<std::string> names = env::names_in(folder).value();
+  for (const std::string& name : names)
     if (name != crypto::digest_hex(manifest)) {
       ASSERT_TRUE(env::write_file_atomic(folder / name, "changed"));
       break;

@@ -73,7 +73,8 @@ class LineageTest : public ::testing::Test {
     const env::Path folder = folder_ / to_text(id);
     const auto sha256 = release::stage(made_->order(), folder, testing::go_on);
     ASSERT_TRUE(sha256) << sha256.error().message;
-    for (const std::string& name : env::names_in(folder).value())
+    const std::vector<std::string> names = env::names_in(folder).value();
+    for (const std::string& name : names)
       archive_.files.files[crypto::parse_digest(name).value()] =
           env::read_file(folder / name, 1 << 24).value();
     manifest_ = parse_manifest(archive_.files.files[*sha256]).value();

@@ -51,7 +51,8 @@ TEST_F(PublishTest, WhatIsStagedPassesTheNodesExamination) {
 
 TEST_F(PublishTest, NoTextAndNoPathIsInAnyFile) {
   ASSERT_TRUE(made_->stage());
-  for (const std::string& name : env::names_in(made_->staged()).value()) {
+  const std::vector<std::string> names = env::names_in(made_->staged()).value();
+  for (const std::string& name : names) {
     const std::string text = env::read_file(made_->staged() / name, 1 << 24).value();
     EXPECT_FALSE(text.contains("followed by")) << name;
     EXPECT_FALSE(text.contains(folder_.string())) << name;
@@ -102,7 +103,7 @@ TEST_F(PublishTest, AnotherDataSetIsNotTheOneThatWasLearnedFrom) {
 }
 
 TEST_F(PublishTest, AReportAboutAnotherAdapterIsRefused) {
-  const auto& files = tuning::read_lineage(made_->job().result() / "lineage.json")->files;
+  const auto files = tuning::read_lineage(made_->job().result() / "lineage.json")->files;
   const std::string hash = crypto::digest_hex(files.at("adapter.gguf"));
   made_->report.replace(made_->report.find(hash), 4, hash.starts_with("0000") ? "1111" : "0000");
   const Error error = refused();
@@ -140,7 +141,8 @@ TEST_F(PublishTest, ABaseThatBarsItIsRefused) {
 
 TEST_F(PublishTest, WhatWasChangedWhileItWasStagedIsNotPublished) {
   const auto manifest = made_->stage().value();
-  for (const std::string& name : env::names_in(made_->staged()).value()) {
+  const std::vector<std::string> names = env::names_in(made_->staged()).value();
+  for (const std::string& name : names) {
     const env::Path file = made_->staged() / name;
     const std::string before = env::read_file(file, 1 << 24).value();
     ASSERT_TRUE(env::write_file_atomic(file, before + " "));
