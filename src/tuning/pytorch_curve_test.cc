@@ -3,8 +3,10 @@
 // weights, of the first adapter and of the order a second time.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "codec/json.h"
 #include "train/testing/toy_model.h"
 #include "tuning/training_run.h"
@@ -12,11 +14,11 @@
 namespace loam::tuning {
 namespace {
 
-// Both compute in binary32 and round in other places. What that makes of a loss grows with the
-// steps, since AdamW divides by gradients that are nearly 0. A tenth of these was seen.
-constexpr double kFirstLossDifferenceMax = 1e-5;  // part of the loss
-constexpr double kLossDifferenceMax = 1e-3;
-constexpr double kNormDifferenceMax = 1e-2;  // part of the gradient's length
+// Parts of a loss or of a gradient's length. Both compute in binary32 and round in other places;
+// what that makes of them grows with the steps, since AdamW divides by gradients that are nearly 0.
+// A tenth of these was seen; weight_decay = 0 instead of 0.01 is five times the second.
+constexpr double kFirstDifferenceMax = 1e-6;
+constexpr double kDifferenceMax = 1e-4;
 
 train::Shape shape() {
   return {.layers = 2,
@@ -48,6 +50,9 @@ double number(const codec::Value& fixture, const char* list, std::uint64_t at) {
   return (*fixture.find(list)->as_array())[at].number();
 }
 
+/// As a part of the second.
+double apart(double a, double b) { return std::abs(a - b) / b; }
+
 TEST(PytorchCurve, ThirtyStepsHaveTheLossesThatPytorchAndPeftHave) {
   const codec::Value fixture =
       codec::parse_json(
@@ -62,16 +67,20 @@ TEST(PytorchCurve, ThirtyStepsHaveTheLossesThatPytorchAndPeftHave) {
   TrainingRun run(gemm, weights, recipe, examples);
   ASSERT_EQ(run.steps(), 30U);
   ASSERT_EQ(fixture.find("losses")->as_array()->size(), 30U);
+  double first = 0, most = 0, most_norm = 0;
   for (std::uint64_t step = 0; step < run.steps(); ++step) {
     const StepReport report = run.advance().value();
-    const double loss = number(fixture, "losses", step);
-    const double norm = number(fixture, "gradient_norms", step);
-    EXPECT_NEAR(report.loss, loss,
-                loss * (step == 0 ? kFirstLossDifferenceMax : kLossDifferenceMax))
-        << "step " << step;
-    EXPECT_NEAR(report.gradient_norm, norm, norm * kNormDifferenceMax) << "step " << step;
+    const double loss = apart(report.loss, number(fixture, "losses", step));
+    if (step == 0) first = loss;
+    most = std::max(most, loss);
+    most_norm =
+        std::max(most_norm, apart(report.gradient_norm, number(fixture, "gradient_norms", step)));
     EXPECT_NEAR(report.rate, number(fixture, "rates", step), 1e-11) << "step " << step;
   }
+  RecordProperty("differences", format("{:.2e} {:.2e} {:.2e}", first, most, most_norm));
+  EXPECT_LT(first, kFirstDifferenceMax);
+  EXPECT_LT(most, kDifferenceMax);
+  EXPECT_LT(most_norm, kDifferenceMax);
   EXPECT_LT(number(fixture, "losses", 29), 0.7 * number(fixture, "losses", 0)) << "it learns";
 }
 
