@@ -27,7 +27,9 @@ constexpr std::size_t kAtOnceMax = 4;  // examples through the model at once: bo
 /// The field of which "auto" leaves the default as it is.
 bool is_given(const Fields& fields, std::string_view name) {
   const codec::Value* value = fields.raw(name);
-  return value != nullptr && *value != codec::Value("auto");
+  if (value == nullptr) return false;
+  const std::string* word = value->as_string();
+  return word == nullptr || *word != "auto";
 }
 
 ApiResult<> read_hyperparameters(const Fields& fields, Recipe& recipe) {
@@ -121,7 +123,8 @@ ApiResult<> refuse_what_is_not_offered(const Fields& fields) {
     return refuse(unsupported_field("validation_file",
                                     "measuring on a second file is not offered by this version"));
   const codec::Value* integrations = fields.raw("integrations");
-  if (integrations != nullptr && *integrations != codec::Value(codec::Array{}))
+  if (integrations != nullptr &&
+      (integrations->as_array() == nullptr || !integrations->as_array()->empty()))
     return refuse(unsupported_field("integrations", "nothing is sent to other services"));
   return {};
 }

@@ -11,7 +11,7 @@ ApiResult<codec::Value> page_of(codec::Array items, const http::Request& request
   if (const auto after = request.query_param("after")) {
     begin = std::ranges::find_if(items, [&](const codec::Value& item) {
       const codec::Value* id = item.find("id");
-      return id != nullptr && *id == codec::Value(*after);
+      return id != nullptr && id->as_string() != nullptr && *id->as_string() == *after;
     });
     if (begin == items.end())
       return refuse(bad_field("after", "must be the id of an item of this list"));

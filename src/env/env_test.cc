@@ -1,10 +1,15 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 
 #include "env/disk.h"
+#include "env/file.h"
 #include "env/folders.h"
+#include "env/process.h"
 #include "env/queue.h"
 #include "env/random.h"
 #include "env/thread.h"
@@ -16,6 +21,26 @@ Path fresh_folder() {
   const Path path = std::filesystem::temp_directory_path() / random_id("loam-env-");
   EXPECT_TRUE(make_folder(path).has_value());
   return path;
+}
+
+TEST(Process, RunsByItselfAndItsEndIsTold) {
+  const Path folder = fresh_folder();
+  const Fd left_open(::open("/dev/null", O_RDONLY));  // as a library does that knows no better
+  const std::string script =
+      "echo said; test ! -e /proc/self/fd/" + std::to_string(left_open.get()) + " && exit 3";
+  {
+    const Fd log = open_append(folder / "log", 0600).value();
+    const auto child = start_program("/bin/sh", {"sh", "-c", script}, log);
+    ASSERT_TRUE(child) << child.error().message;
+    std::optional<int> status;
+    while (!status) status = ended(*child);
+    EXPECT_TRUE(WIFEXITED(*status));
+    EXPECT_EQ(WEXITSTATUS(*status), 3);
+    EXPECT_FALSE(ended(*child)) << "it was told already";
+    EXPECT_FALSE(start_program(folder / "nothing", {"nothing"}, log));
+  }
+  EXPECT_EQ(read_file(folder / "log", 100).value(), "said\n");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Disk, FollowsLinksToTheRealPath) {

@@ -20,6 +20,8 @@ Result<pid_t> start_program(const Path& program, const std::vector<std::string>&
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&files, log.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&files, log.get(), STDERR_FILENO);
+  // A listening socket that a library left open would outlive us in there.
+  posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;

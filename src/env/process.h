@@ -12,7 +12,7 @@
 namespace loam::env {
 
 /// Starts `program` with `arguments` (the first is its name) in a session of its own, without
-/// input, its output in `log`. Thread-safe.
+/// input, its output in `log`; no other descriptor of ours is open there. Thread-safe.
 Result<pid_t> start_program(const Path& program, const std::vector<std::string>& arguments,
                             const Fd& log);
 
