@@ -7,6 +7,7 @@
 #include "api/completion_request.h"
 #include "api/consent.h"
 #include "api/embedding_request.h"
+#include "api/fine_tuning_request.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "codec/json.h"
@@ -51,5 +52,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto embedding = api::parse_embedding_request(*body);
   check_refusal(embedding);
   if (embedding) LOAM_CHECK(!embedding->inputs.empty());
+  const auto training = api::parse_fine_tuning_request(*body);
+  check_refusal(training);
+  if (training) {
+    // What a request asks for is a recipe that a job's folder gives back.
+    const auto recipe = tuning::parse_recipe(tuning::to_toml(training->recipe), "recipe");
+    LOAM_CHECK(recipe && *recipe == training->recipe);
+  }
   return 0;
 }
