@@ -21,14 +21,16 @@ import struct
 import sys
 import time
 import tomllib
+import warnings
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ |= {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
 
 import torch  # noqa: E402
 from peft import PeftModel, get_peft_model_state_dict  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from transformers import LlamaForCausalLM  # noqa: E402
+from transformers.utils import logging as transformers_logging  # noqa: E402
 
 NO_LABEL = -100  # transformers leaves such a token out of the loss
 SGEMM_SIZE = 1536
@@ -160,6 +162,8 @@ def losses(model, tokens):
 
 def main():
     logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    transformers_logging.disable_progress_bar()
     what, wide, folder, *more = sys.argv[1:]
     if what == "steps":
         recipe, texts, threads = more
