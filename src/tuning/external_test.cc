@@ -9,13 +9,20 @@
 namespace loam::tuning {
 namespace {
 
+engine::ChatMessage message(std::string role, std::string content) {
+  engine::ChatMessage out;
+  out.role = std::move(role);
+  out.content = std::move(content);
+  return out;
+}
+
 ViewRow row_of(Stage stage) {
-  const engine::ChatMessage system{"system", "Be short."}, question{"user", "What is rust?"};
+  const auto system = message("system", "Be short."), question = message("user", "What is rust?");
   ViewRow out;
   out.split = "train";
-  out.conversations = {{system, question, {"assistant", "Old iron."}}};
+  out.conversations = {{system, question, message("assistant", "Old iron.")}};
   if (stage == Stage::kDpo)
-    out.conversations.push_back({system, question, {"assistant", "A colour."}});
+    out.conversations.push_back({system, question, message("assistant", "A colour.")});
   out.good = false;
   return out;
 }
