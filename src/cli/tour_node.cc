@@ -21,6 +21,9 @@ constexpr std::int64_t kStopMs = 30'000;
 constexpr std::int64_t kPublishedMs = 60'000;  // it takes a second where nothing else runs
 constexpr std::int64_t kPollMs = 100;
 constexpr std::size_t kAskedAtOnce = 4;  // chosen: one batch of a small model on two cores
+/// A worker that a busy machine keeps waiting is stopped by a deadline; the next try starts
+/// another.
+constexpr int kTries = 3;
 
 /// What a verb said on its two streams.
 struct Said {
@@ -61,7 +64,13 @@ Result<TourAnswer> ask_one(const NodeClient& client, const std::string& model,
       {"max_tokens", tokens_max},
       {"temperature", 0},
       {"seed", 1}};
-  return answer_of(LOAM_TRY(client.post("/v1/chat/completions", body)));
+  for (int tries = kTries;; --tries) {
+    const auto reply = client.post("/v1/chat/completions", body);
+    if (reply) return answer_of(*reply);
+    const ErrorCode code = reply.error().code;
+    if (tries == 1 || (code != ErrorCode::kUnavailable && code != ErrorCode::kDeadlineExceeded))
+      return std::unexpected(reply.error());
+  }
 }
 
 }  // namespace
