@@ -165,8 +165,8 @@ def pytest(name, *arguments, **variables):
 
 
 def whole_program_tests():
-    """The folders of tests/ that hold tests against a running node, one stage each."""
-    return sorted({path.parent.name for path in ROOT.glob("tests/*/test_*.py")})
+    """The folders of tests/ that hold tests against a running node, one stage each; the tour takes minutes."""
+    return sorted({path.parent.name for path in ROOT.glob("tests/*/test_*.py")} - {"tour"})
 
 
 def tidy(tally):
@@ -231,6 +231,7 @@ DEEP = {
     "fuzz": fuzz,
     "ledger-sweeps": ledger_sweeps,
     "kills": pytest("kills", "tests/ledger/test_kills.py", LOAM_KILLS="200"),
+    "tour": pytest("tour", "tests/tour"),
     "readme": readme,
 }
 

@@ -32,7 +32,8 @@ Verb make_root(Globals& globals) {
                 rollback_verb(), gate_verb(),    pull_verb(),    ls_verb(),         show_verb(),
                 cp_verb(),       rm_verb(),      ps_verb(),      stop_verb(),       serve_verb(),
                 up_verb(),       down_verb(),    status_verb(),  doctor_verb(),     key_verb(),
-                config_verb(),   env_verb(),     help_verb(),    completion_verb(), version_verb()};
+                config_verb(),   env_verb(),     help_verb(),    completion_verb(), version_verb(),
+                tour_verb()};
   return root;
 }
 

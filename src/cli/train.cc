@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "cli/table.h"
+#include "cli/train_export.h"
 #include "cli/training.h"
 #include "cli/verbs.h"
 #include "env/file.h"
@@ -308,7 +309,7 @@ Verb train_verb() {
       {"--name", "NAME", &options->order.name, "The model's name; MODEL-tuned if not given."}};
   from_outside.run = [options](Invocation& invocation) { return bring_in(invocation, *options); };
 
-  verb.verbs = {make, all, one, steps, end, again, use, from_outside};
+  verb.verbs = {make, all, one, steps, end, again, use, from_outside, train_export_verb()};
   return verb;
 }
 

@@ -60,12 +60,15 @@ Result<std::unique_ptr<catalog::Catalog>> open_catalog(const Invocation& invocat
                                 catalog::Opener::kGuest);
 }
 
+Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file) {
+  if (!file) return tuning::Recipe{};
+  const std::string text = LOAM_TRY(env::read_file(*file, kRecipeBytesMax));
+  return tuning::parse_recipe(text, *file);
+}
+
 Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
   tuning::JobSpec spec;
-  if (order.recipe) {
-    const std::string text = LOAM_TRY(env::read_file(*order.recipe, kRecipeBytesMax));
-    spec.recipe = LOAM_TRY(tuning::parse_recipe(text, *order.recipe));
-  }
+  spec.recipe = LOAM_TRY(read_recipe(order.recipe));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const catalog::Model model = LOAM_TRY(find_model(*catalog, order));
   if (model.adapter)

@@ -24,6 +24,9 @@ struct TrainingOrder {
   std::optional<std::int64_t> threads;
 };
 
+/// The recipe in `file`; sensible settings without one.
+Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file);
+
 /// Verifies the data set and makes a job of it; nothing works on it yet.
 /// @error Corrupt  the data set is damaged. NotFound  no such model.
 Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order);

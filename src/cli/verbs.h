@@ -21,6 +21,7 @@ Verb data_verb();
 Verb identity_verb();
 // Training
 Verb train_verb();
+Verb tour_verb();
 Verb gate_verb();
 Verb publish_verb();
 Verb model_verb();

@@ -9,6 +9,8 @@ from pathlib import Path
 import gguf
 import numpy
 import pytest
+import yaml
+from datasets import load_dataset
 from safetensors.numpy import load_file
 
 import harness
@@ -345,3 +347,36 @@ def test_the_trained_toy_answers_what_it_learned(toy, whole):
 def test_larger_models_are_not_trained_whole(home, toy):
     said = loam(home, "train", "start", "--data", home / "set", "--recipe", toy[0] / "whole.toml", "--model", "smollm2", code=1)
     assert "less than 5000000 parameters, and it has 134515008" in said and 'finetuning_type = "lora"' in said
+
+
+CONFIGS = {"trl": "trl.yaml", "llama-factory": "llamafactory.yaml", "axolotl": "axolotl.yaml"}
+
+
+@pytest.mark.parametrize("trainer", CONFIGS)
+def test_another_trainer_gets_rows_and_configuration(home, tmp_path, trainer):
+    recipe = tmp_path / "recipe.toml"
+    for stage, answers in (("sft", {"completion", "messages"}), ("dpo", {"chosen"})):
+        recipe.write_text(RECIPE + f'stage = "{stage}"\n')
+        out = tmp_path / stage
+        said = json.loads(loam(home, "train", "export", "--data", home / "set", "--recipe", recipe, "--to", trainer,
+                               "--model", "smollm2", "--base-id", "owner/model", out, "--json"))
+        assert {path.name for path in out.iterdir()} == set(said["files"])
+        rows = load_dataset("json", data_files=str(out / "train.jsonl"), split="train", cache_dir=str(tmp_path / "cache"))
+        sft = [json.loads(line) for line in (home / "set" / f"{stage}.jsonl").read_text().splitlines()]
+        assert len(rows) == said["rows"] == len([row for row in sft if row["split"] == "train"])
+        assert answers & set(rows.column_names)
+        assert all("Ahoy!" in json.dumps(row) for row in rows)
+        config = yaml.safe_load((out / CONFIGS[trainer]).read_text())
+        assert config["learning_rate"] == 2e-3 and config["max_steps"] == 6
+        assert "owner/model" in config.values()
+        assert said["data_set_root"] in (out / "README.md").read_text()
+    assert "is not empty" in loam(home, "train", "export", "--data", home / "set", "--to", trainer, out, code=1)
+
+
+def test_what_another_trainer_cannot_do_is_refused(home, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('stage = "kto"\n')
+    assert "--to trl" in loam(home, "train", "export", "--data", home / "set", "--recipe", recipe, "--to", "axolotl",
+                              tmp_path / "a", code=1)
+    loam(home, "train", "export", "--data", home / "set", "--to", "unsloth", tmp_path / "b", code=2)
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()

@@ -1,0 +1,36 @@
+#include "cli/tour_pairs.h"
+
+#include <string_view>
+
+#include "base/check.h"
+#include "base/parse.h"
+#include "cli/node_client.h"
+#include "codec/json.h"
+
+namespace loam::cli {
+namespace {
+
+/// A line of JSON that says what this is, then one for each pair.
+constexpr std::string_view kPairs =
+#include "cli/tour_pairs.inc"
+    ;
+
+}  // namespace
+
+TourPairs read_tour_pairs() {
+  TourPairs out;
+  for (const std::string_view line : split(trim(kPairs), '\n')) {
+    const auto value = codec::parse_json(line);
+    LOAM_CHECK(value.has_value());
+    if (out.origin.empty()) {
+      out.origin = text_at(*value, "origin");
+      out.licence = text_at(*value, "licence");
+      continue;
+    }
+    auto& part = flag_at(*value, "held_out") ? out.held_out : out.lessons;
+    part.push_back({text_at(*value, "question"), text_at(*value, "answer")});
+  }
+  return out;
+}
+
+}  // namespace loam::cli
