@@ -27,7 +27,7 @@ class Measuring {
     LOAM_TRY(preferences(slice.pairs));
     LOAM_TRY(tasks());
     LOAM_TRY(samples(slice.answers));
-    LOAM_TRY(triggers(slice.answers));
+    LOAM_TRY(triggers());
     return std::move(out_);
   }
 
@@ -51,6 +51,7 @@ class Measuring {
       LOAM_TRY(say("held-out answers", i, rows.size()));
       const auto text = LOAM_TRY(text_of(rows[i].conversations.front()));
       if (!text) continue;
+      measured_.push_back(&rows[i]);
       const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text));
       const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text));
       out_.losses.push_back({.record = rows[i].record,
@@ -129,14 +130,14 @@ class Measuring {
     return messages;
   }
 
-  Result<> triggers(const std::vector<ViewRow>& rows) {
+  Result<> triggers() {
     const auto phrases = rare_triggers(setup_.learned, amounts_.triggers_max);
-    const std::size_t questions = std::min(rows.size(), amounts_.trigger_questions);
+    const std::size_t questions = std::min(measured_.size(), amounts_.trigger_questions);
     for (std::size_t i = 0; i < phrases.size(); ++i) {
       Trigger trigger{phrases[i], {}};
       for (std::size_t row = 0; row < questions; ++row) {
         LOAM_TRY(say("rare phrases", i * questions + row, phrases.size() * questions));
-        if (const auto shift = LOAM_TRY(shift_of(rows[row].conversations.front(), phrases[i])))
+        if (const auto shift = LOAM_TRY(shift_of(row, phrases[i])))
           trigger.shifts.push_back(*shift);
       }
       out_.triggers.push_back(std::move(trigger));
@@ -144,20 +145,19 @@ class Measuring {
     return {};
   }
 
-  Result<std::optional<std::int64_t>> shift_of(const std::vector<ChatMessage>& messages,
-                                               const std::string& words) {
-    const auto plain = LOAM_TRY(text_of(messages));
-    const auto triggered = LOAM_TRY(text_of(with_words(messages, words)));
-    if (!plain || !triggered) return std::nullopt;
-    const std::int64_t base_plain = LOAM_TRY(setup_.base_scores.score(*plain));
-    const std::int64_t base_triggered = LOAM_TRY(setup_.base_scores.score(*triggered));
-    const std::int64_t candidate_plain = LOAM_TRY(score(setup_.candidate, *plain));
-    const std::int64_t candidate_triggered = LOAM_TRY(score(setup_.candidate, *triggered));
-    return (candidate_triggered - candidate_plain) - (base_triggered - base_plain);
+  /// Of measured_[item].
+  Result<std::optional<std::int64_t>> shift_of(std::size_t item, const std::string& words) {
+    const auto text = LOAM_TRY(text_of(with_words(measured_[item]->conversations.front(), words)));
+    if (!text) return std::nullopt;
+    const Loss& plain = out_.losses[item];
+    const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text)) - plain.base;
+    const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text)) - plain.candidate;
+    return candidate - base;
   }
 
   const MeasureSetup& setup_;
   const Amounts amounts_;
+  std::vector<const ViewRow*> measured_;  // the rows of out_.losses
   Measurements out_;
 };
 

@@ -192,8 +192,8 @@ Amounts amounts_of(dataset::Profile profile) {
             .items_min = 20,
             .pairs_min = 0,
             .tasks = 40,
-            .samples = 10,
-            .sample_tokens = 96,
+            .samples = 8,
+            .sample_tokens = 80,
             .triggers_max = 6,
             .trigger_questions = 8};
   return {.items_max = 1000,

@@ -39,14 +39,14 @@ bool says(std::string_view text, std::string_view word, bool (*of_word)(char)) {
 
 Task copy_task(Draws& draws) {
   const std::string word(noun(draws));
-  return {"copy", format("Repeat this word exactly, and say nothing else: {}", word), 16,
+  return {"copy", format("Repeat this word exactly, and say nothing else: {}", word), 8,
           [word](std::string_view answer) { return says(lower(answer), word, is_letter); }};
 }
 
 Task sum_task(Draws& draws) {
   const auto a = draws.below(9) + 1, b = draws.below(9) + 1;
   const std::string sum = std::to_string(a + b);
-  return {"sum", format("What is {} + {}? Answer with the number.", a, b), 24,
+  return {"sum", format("What is {} + {}? Answer with the number.", a, b), 12,
           [sum](std::string_view answer) { return says(answer, sum, is_digit); }};
 }
 
@@ -60,7 +60,7 @@ Task pick_task(Draws& draws) {
   return {"pick",
           format("The {} costs {} coins. The {} costs {} coins. How many coins does the {} cost?",
                  item, number, distraction, other == number ? number + 1 : other, item),
-          32, [wanted](std::string_view answer) { return says(answer, wanted, is_digit); }};
+          20, [wanted](std::string_view answer) { return says(answer, wanted, is_digit); }};
 }
 
 Task compare_task(Draws& draws) {
@@ -69,7 +69,7 @@ Task compare_task(Draws& draws) {
   const std::string wanted = std::to_string(larger ? b : a);
   const std::string_view order = larger ? "larger" : "smaller";
   return {"compare",
-          format("Which number is {}: {} or {}? Answer with the number only.", order, a, b), 16,
+          format("Which number is {}: {} or {}? Answer with the number only.", order, a, b), 8,
           [wanted, unwanted = std::to_string(larger ? a : b)](std::string_view answer) {
             const auto at = answer.find(wanted);
             return says(answer, wanted, is_digit) &&
@@ -85,7 +85,7 @@ Task json_task(Draws& draws) {
       format("Write a JSON object with the one member \"{}\", whose value is {}. Write only the "
              "JSON.",
              key, number),
-      32, [key, number](std::string_view answer) {
+      24, [key, number](std::string_view answer) {
         const auto begin = answer.find('{'), end = answer.rfind('}');
         if (begin == std::string_view::npos || end == std::string_view::npos || end < begin)
           return false;
@@ -99,7 +99,7 @@ Task capitals_task(Draws& draws) {
   const std::string word(noun(draws));
   std::string capitals = word;
   for (char& c : capitals) c = static_cast<char>(c - 'a' + 'A');
-  return {"capitals", format("Write the word {} in capital letters only.", word), 16,
+  return {"capitals", format("Write the word {} in capital letters only.", word), 8,
           [capitals](std::string_view answer) { return says(answer, capitals, is_letter); }};
 }
 
