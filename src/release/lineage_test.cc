@@ -86,7 +86,7 @@ class LineageTest : public ::testing::Test {
     archive_.records[id] = {header, "a log", 100};
   }
   Lineage walked() {
-    auto out = walk(archive_, id_, {.read_gate = testing::read_made_report, .threads = 1});
+    auto out = walk(archive_, id_, {.read_gate = gate_summary, .threads = 1});
     EXPECT_TRUE(out) << out.error().message;
     return out ? *std::move(out) : Lineage();
   }
@@ -156,7 +156,7 @@ TEST_F(LineageTest, WhatRecordAndManifestSayIsCompared) {
 /// files is compared.
 TEST_F(LineageTest, AReportThatSaysSomethingElseIsNamed) {
   const std::string other =
-      testing::made_report(made_->job(), made_->roots.dataset(), "inconclusive");
+      testing::made_report(made_->job(), made_->roots.dataset(), gate::Outcome::kInconclusive);
   for (Manifest::File& one : manifest_.files)
     if (one.name == kGateFile)
       one = {std::string(kGateFile), other.size(), crypto::sha256(as_bytes(other))};

@@ -40,7 +40,7 @@ class PublishTest : public ::testing::Test {
 TEST_F(PublishTest, WhatIsStagedPassesTheNodesExamination) {
   const auto manifest = made_->stage();
   ASSERT_TRUE(manifest) << manifest.error().message;
-  const auto found = check_staged(made_->staged(), *manifest, testing::read_made_report, 1);
+  const auto found = check_staged(made_->staged(), *manifest, gate_summary, 1);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->manifest.name, "sailor");
   EXPECT_EQ(found->manifest.licence, "CC-BY-4.0");
@@ -112,12 +112,11 @@ TEST_F(PublishTest, AReportAboutAnotherAdapterIsRefused) {
 }
 
 TEST_F(PublishTest, ACandidateThatLostIsPublishedWithItsVerdict) {
-  made_->report = testing::made_report(made_->job(), made_->roots.dataset(), "fail");
+  made_->report = testing::made_report(made_->job(), made_->roots.dataset(), gate::Outcome::kFail);
   const auto manifest = made_->stage();
   ASSERT_TRUE(manifest) << manifest.error().message;
-  EXPECT_EQ(
-      check_staged(made_->staged(), *manifest, testing::read_made_report, 1)->manifest.gate.verdict,
-      "fail");
+  EXPECT_EQ(check_staged(made_->staged(), *manifest, gate_summary, 1)->manifest.gate.verdict,
+            "fail");
 }
 
 TEST_F(PublishTest, TheMostRestrictiveLicenceHolds) {

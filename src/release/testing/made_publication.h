@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "base/format.h"
-#include "codec/json.h"
 #include "dataset/build.h"
 #include "dataset/testing/made_log.h"
+#include "gate/report.h"
+#include "release/gate_summary.h"
 #include "release/publish.h"
 #include "tuning/testing/made_job.h"
 
@@ -16,29 +17,24 @@ namespace loam::release::testing {
 
 inline bool go_on(std::string_view, std::uint64_t, std::uint64_t) { return true; }
 
-/// The members that tests need of a gate's report.
+/// A gate's report on the job's adapter, with a measurement that its verdict follows from.
 inline std::string made_report(const tuning::JobFolder& job, const crypto::Digest& root,
-                               std::string_view verdict = "pass") {
+                               gate::Outcome verdict = gate::Outcome::kPass) {
   const auto lineage = tuning::read_lineage(job.result() / "lineage.json");
-  return codec::to_json(
-      codec::Object{{"verdict", verdict},
-                    {"profile", "own"},
-                    {"self_gated", true},
-                    {"adapter_sha256", crypto::digest_hex(lineage->files.at("adapter.gguf"))},
-                    {"base_sha256", crypto::digest_hex(lineage->base)},
-                    {"data_set_root", crypto::digest_hex(root)}});
-}
-
-inline Result<GateSummary> read_made_report(std::string_view report) {
-  const auto value = codec::parse_json(report);
-  if (!value) return fail(ErrorCode::kCorrupt, "no report");
-  const auto text = [&](std::string_view name) { return *value->find(name)->as_string(); };
-  return GateSummary{.verdict = text("verdict"),
-                     .profile = text("profile"),
-                     .self_gated = *value->find("self_gated")->as_bool(),
-                     .adapter_sha256 = crypto::parse_digest(text("adapter_sha256")).value(),
-                     .base_sha256 = crypto::parse_digest(text("base_sha256")).value(),
-                     .data_set_root = crypto::parse_digest(text("data_set_root")).value()};
+  gate::Report out;
+  out.base = lineage->base;
+  out.adapter = lineage->files.at("adapter.gguf");
+  out.data_set = root;
+  const gate::Amounts amounts = gate::amounts_of(out.profile);
+  const std::int64_t candidate = verdict == gate::Outcome::kFail ? 3'000'000 : 1'000'000;
+  if (verdict != gate::Outcome::kInconclusive)
+    out.measured.losses.resize(
+        amounts.items_min,
+        {.record = "one", .tokens = 20, .base = 2'000'000, .candidate = candidate});
+  out.measured.tasks.resize(amounts.tasks, {"copy", true, true});
+  out.measured.samples.resize(amounts.samples);
+  LOAM_CHECK(out.verdict().outcome == verdict);
+  return gate::report_text(out);
 }
 
 /// Everything lies below `folder`, which must be there and be removed by the caller.
@@ -74,7 +70,7 @@ class MadePublication {
             .data_set = data_set(),
             .keys = {log.key()},
             .gate_report = report,
-            .read_gate = read_made_report,
+            .read_gate = gate_summary,
             .parents = parents,
             .threads = 1};
   }
