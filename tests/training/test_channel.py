@@ -53,17 +53,19 @@ def two(tmp_path_factory):
 
 
 def test_a_damaged_adapter_is_not_taken(two):
+    """Its own node does not give it out any more, and nothing is decided about it."""
     [offer] = two.offers()
     assert offer["state"] == "offered" and offer["adoption"] == "ask" and offer["name"] == "sailor"
     path = Path(two.home_a) / "data" / "public" / two.published["adapter"]
     before = path.read_bytes()
     os.chmod(path, 0o644)
     path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
-    said = two.b("channel", "take", "sailor", code=6)
+    try:
+        said = two.b("channel", "take", "sailor", code=4)
+    finally:
+        path.write_bytes(before)
     assert two.published["adapter"] in said
-    path.write_bytes(before)
-    [offer] = two.offers()
-    assert offer["state"] == "refused" and two.published["adapter"] in offer["why"]
+    assert two.offers()[0]["state"] == "offered"
     assert two.chat("sailor")[0] == 404
 
 
