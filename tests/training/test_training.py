@@ -275,7 +275,7 @@ cutoff_len = 160
 per_device_train_batch_size = 4
 gradient_accumulation_steps = 1
 learning_rate = 3e-3
-max_steps = 80
+max_steps = 160
 save_steps = 30
 """
 
@@ -286,7 +286,7 @@ def toy(home, tmp_path_factory):
     with harness.Node(home=home) as node:
         key = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))["verifier_key"]
     folder = tmp_path_factory.mktemp("toy")
-    toy_model.write(folder / "toy.gguf", (harness.ROOT / "README.md").read_text())
+    toy_model.write(folder / "toy.gguf", (harness.ROOT / "LICENSE").read_text())
     with harness.Node(home=folder) as node:
         loam(folder, "pull", folder / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
     (folder / "whole.toml").write_text(WHOLE_RECIPE)
