@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loam"
 REPORTS = ROOT / "build" / "reports"
 FUZZ_SECONDS = 20
+WHY_LENGTH = 1000
 
 
 class Tally:
@@ -34,9 +35,10 @@ class Tally:
     def add_report(self, path, stage):
         """Counts a JUnit file; a skipped test is a failure, for a check that is left out proves nothing."""
         for case in ElementTree.parse(path).getroot().iter("testcase"):
-            bad = any(case.find(kind) is not None for kind in ("failure", "error", "skipped"))
-            good = not bad and case.get("status", "run") == "run"
-            self.add(f"{stage}: {case.get('classname', '')} {case.get('name')}", good)
+            bad = next((case.find(kind) for kind in ("failure", "error", "skipped") if case.find(kind) is not None), None)
+            good = bad is None and case.get("status", "run") == "run"
+            why = "" if bad is None else " ".join(bad.get("message", "").split())[:WHY_LENGTH]
+            self.add(f"{stage}: {case.get('classname', '')} {case.get('name')} {why}".rstrip(), good)
 
 
 def say(text):
