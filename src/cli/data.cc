@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/log_source.h"
 #include "cli/own_log.h"
@@ -18,8 +19,6 @@
 
 namespace loam::cli {
 namespace {
-
-constexpr int kVerificationFailed = 6;  // `loam help exit-codes`
 
 struct DataOptions {
   std::optional<std::string> folder, where, profile, seed;

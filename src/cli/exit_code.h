@@ -20,6 +20,9 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
+/// Of a verb that looked at everything it was asked to, and found it wrong.
+inline constexpr int kVerificationFailed = static_cast<int>(ExitCode::kVerification);
+
 /// The one table from what went wrong to what the process answers.
 ExitCode exit_code_of(ErrorCode code);
 

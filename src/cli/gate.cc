@@ -16,8 +16,6 @@ struct GateOptions {
   std::optional<std::string> adapter, report;
 };
 
-constexpr int kVerificationFailed = static_cast<int>(ExitCode::kVerification);
-
 /// A gate that was not passed is no failure of the program: the exit code tells.
 int exit_code(const gate::Verdict& verdict) {
   return verdict.outcome == gate::Outcome::kPass ? 0 : kVerificationFailed;

@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "cli/background.h"
+#include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/ledger_search.h"
 #include "cli/own_log.h"
@@ -17,7 +18,6 @@ namespace loam::cli {
 namespace {
 
 constexpr std::size_t kIdCharacters = 14;  // "loam1" and nine more
-constexpr int kVerificationFailed = 6;     // `loam help exit-codes`
 
 struct LedgerOptions {
   std::optional<std::string> record, folder;

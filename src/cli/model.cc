@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "base/format.h"
+#include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/published.h"
 #include "cli/table.h"
@@ -15,7 +16,6 @@
 namespace loam::cli {
 namespace {
 
-constexpr int kVerificationFailed = 6;     // `loam help exit-codes`
 constexpr std::size_t kRecordsShown = 10;  // of each log; chosen
 constexpr std::size_t kHashCharacters = 12;
 
