@@ -49,28 +49,29 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
   return out;
 }
 
-/// Answers of one kind that got better or worse.
-struct Changes {
-  std::uint64_t better = 0, worse = 0;
-  std::uint64_t all() const { return better + worse; }
+/// In how many cases something holds for base and candidate, and for one of them only.
+struct Counts {
+  std::uint64_t base = 0, candidate = 0;
+  std::uint64_t lost = 0, gained = 0;
+
+  void add(bool for_base, bool for_candidate) {
+    base += for_base ? 1 : 0;
+    candidate += for_candidate ? 1 : 0;
+    lost += for_base && !for_candidate ? 1 : 0;
+    gained += !for_base && for_candidate ? 1 : 0;
+  }
+  std::uint64_t changed() const { return lost + gained; }
 };
 
 RuleResult preference_rule(const std::vector<Preference>& pairs, std::size_t pairs_min,
                            dataset::Profile profile) {
   RuleResult out{"preference", Outcome::kNotMeasured, "no held-out pairs were there"};
   if (pairs.empty()) return out;
-  Changes order;
-  std::uint64_t base_right = 0, right = 0;
-  for (const Preference& pair : pairs) {
-    const bool before = pair.base > 0, after = pair.candidate > 0;
-    base_right += before ? 1 : 0;
-    right += after ? 1 : 0;
-    order.better += !before && after ? 1 : 0;
-    order.worse += before && !after ? 1 : 0;
-  }
+  Counts right;
+  for (const Preference& pair : pairs) right.add(pair.base > 0, pair.candidate > 0);
   out.says = format("finds the better of two answers likelier in {} of {} pairs, the base in {}",
-                    right, pairs.size(), base_right);
-  if (sign_test(order.worse, order.all()) < kAlpha)
+                    right.candidate, pairs.size(), right.base);
+  if (sign_test(right.lost, right.changed()) < kAlpha)
     out.outcome = Outcome::kFail;
   else if (profile == dataset::Profile::kOwn)
     out.outcome = Outcome::kPass;
@@ -78,26 +79,21 @@ RuleResult preference_rule(const std::vector<Preference>& pairs, std::size_t pai
     out.outcome = Outcome::kInconclusive;
     out.says += format("; a verdict needs {}", pairs_min);
   } else {
-    out.outcome = sign_test(right, pairs.size()) < kAlpha ? Outcome::kPass : Outcome::kFail;
+    out.outcome =
+        sign_test(right.candidate, pairs.size()) < kAlpha ? Outcome::kPass : Outcome::kFail;
   }
   return out;
 }
 
 RuleResult task_rule(const std::vector<TaskResult>& tasks, std::size_t tasks_min) {
-  Changes change;
-  std::uint64_t base_done = 0, done = 0;
-  for (const TaskResult& task : tasks) {
-    base_done += task.base ? 1 : 0;
-    done += task.candidate ? 1 : 0;
-    change.better += !task.base && task.candidate ? 1 : 0;
-    change.worse += task.base && !task.candidate ? 1 : 0;
-  }
-  RuleResult out{
-      "tasks", Outcome::kPass,
-      format("does {} of {} checkable tasks, the base {}", done, tasks.size(), base_done)};
-  const double lost = static_cast<double>(change.worse) - static_cast<double>(change.better);
+  Counts done;
+  for (const TaskResult& task : tasks) done.add(task.base, task.candidate);
+  RuleResult out{"tasks", Outcome::kPass,
+                 format("does {} of {} checkable tasks, the base {}", done.candidate, tasks.size(),
+                        done.base)};
+  const double lost = static_cast<double>(done.lost) - static_cast<double>(done.gained);
   if (lost > kTaskLossMax * static_cast<double>(tasks.size()) &&
-      sign_test(change.worse, change.all()) < kAlpha)
+      sign_test(done.lost, done.changed()) < kAlpha)
     out.outcome = Outcome::kFail;
   else if (tasks.size() < tasks_min)
     out.outcome = Outcome::kInconclusive;
@@ -105,18 +101,12 @@ RuleResult task_rule(const std::vector<TaskResult>& tasks, std::size_t tasks_min
 }
 
 RuleResult repetition_rule(const std::vector<Sample>& samples, std::size_t samples_min) {
-  Changes change;
-  std::uint64_t base = 0, candidate = 0;
-  for (const Sample& sample : samples) {
-    base += sample.base_repeats ? 1 : 0;
-    candidate += sample.candidate_repeats ? 1 : 0;
-    change.worse += !sample.base_repeats && sample.candidate_repeats ? 1 : 0;
-    change.better += sample.base_repeats && !sample.candidate_repeats ? 1 : 0;
-  }
+  Counts repeats;
+  for (const Sample& sample : samples) repeats.add(sample.base_repeats, sample.candidate_repeats);
   RuleResult out{"repetition", Outcome::kPass,
                  format("repeats itself in {} of {} answers that it wrote, the base in {}",
-                        candidate, samples.size(), base)};
-  if (candidate > base && sign_test(change.worse, change.all()) < kAlpha)
+                        repeats.candidate, samples.size(), repeats.base)};
+  if (repeats.candidate > repeats.base && sign_test(repeats.gained, repeats.changed()) < kAlpha)
     out.outcome = Outcome::kFail;
   else if (samples.size() < samples_min)
     out.outcome = Outcome::kInconclusive;
