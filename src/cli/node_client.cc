@@ -230,26 +230,6 @@ Error error_of_reply(int status, std::string_view body) {
   return error;
 }
 
-std::string text_at(const codec::Value& value, std::string_view name) {
-  const auto* member = value.find(name);
-  return member != nullptr && member->as_string() != nullptr ? *member->as_string() : "";
-}
-
-std::int64_t integer_at(const codec::Value& value, std::string_view name) {
-  const auto* member = value.find(name);
-  return member != nullptr && member->as_int() != nullptr ? *member->as_int() : 0;
-}
-
-double number_at(const codec::Value& value, std::string_view name) {
-  const auto* member = value.find(name);
-  return member != nullptr && member->is_number() ? member->number() : 0;
-}
-
-bool flag_at(const codec::Value& value, std::string_view name) {
-  const auto* member = value.find(name);
-  return member != nullptr && member->as_bool() != nullptr && *member->as_bool();
-}
-
 std::vector<const codec::Value*> items_at(const codec::Value& value, std::string_view name) {
   std::vector<const codec::Value*> out;
   const auto* member = value.find(name);

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "cli/invocation.h"
+#include "codec/members.h"
 #include "codec/value.h"
 #include "http/message.h"
 
@@ -67,11 +68,7 @@ Error error_of_reply(int status, std::string_view body);
 /// The same for the "error" object of a stream; `otherwise` where its code says nothing to us.
 Error error_of_object(const codec::Value& error, ErrorCode otherwise);
 
-// Reading replies: the member if it is there and has that type.
-std::string text_at(const codec::Value& value, std::string_view name);
-std::int64_t integer_at(const codec::Value& value, std::string_view name);
-double number_at(const codec::Value& value, std::string_view name);
-bool flag_at(const codec::Value& value, std::string_view name);
+// Reading replies, besides codec/members.h.
 /// The objects of an array member.
 std::vector<const codec::Value*> items_at(const codec::Value& value, std::string_view name);
 

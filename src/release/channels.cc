@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "codec/json.h"
+#include "codec/members.h"
 #include "env/file.h"
 
 namespace loam::release {
@@ -27,26 +28,15 @@ std::optional<std::size_t> place_of(const std::array<std::string_view, N>& names
   return static_cast<std::size_t>(found - names.begin());
 }
 
-std::string text_in(const Value& value, std::string_view name) {
-  const Value* const found = value.find(name);
-  const std::string* const text = found == nullptr ? nullptr : found->as_string();
-  return text == nullptr ? std::string() : *text;
-}
-std::int64_t number_in(const Value& value, std::string_view name) {
-  const Value* const found = value.find(name);
-  const std::int64_t* const number = found == nullptr ? nullptr : found->as_int();
-  return number == nullptr ? 0 : *number;
-}
-
 std::unexpected<Error> corrupt() {
   return fail(ErrorCode::kCorrupt, "the list of channels is damaged",
               "delete channels/book.json in the node's data folder to begin a new one");
 }
 
 Result<ChannelPolicy> policy_of(const Value& value) {
-  const auto adoption = place_of(kAdoptions, text_in(value, "adoption"));
+  const auto adoption = place_of(kAdoptions, text_at(value, "adoption"));
   const Value* const attestors = value.find("attestors");
-  const std::int64_t needed = number_in(value, "attestations");
+  const std::int64_t needed = integer_at(value, "attestations");
   if (!adoption || attestors == nullptr || attestors->as_array() == nullptr || needed < 0)
     return corrupt();
   ChannelPolicy out{static_cast<Adoption>(*adoption), static_cast<std::uint64_t>(needed), {}};
@@ -104,11 +94,11 @@ Result<ChannelBook::Content> parse_book(std::string_view text) {
     out.policies.emplace(log, LOAM_TRY(policy_of(policy)));
   for (const auto& [name, decision] : *decisions->as_object()) {
     const auto id = ledger::parse_record_id(name);
-    const auto state = place_of(kDecisions, text_in(decision, "state"));
+    const auto state = place_of(kDecisions, text_at(decision, "state"));
     if (!id || !state) return corrupt();
     out.decisions.emplace(*id,
-                          Decision{static_cast<Decision::State>(*state), text_in(decision, "model"),
-                                   text_in(decision, "why"), number_in(decision, "at_ms")});
+                          Decision{static_cast<Decision::State>(*state), text_at(decision, "model"),
+                                   text_at(decision, "why"), integer_at(decision, "at_ms")});
   }
   return out;
 }

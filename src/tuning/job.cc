@@ -7,9 +7,9 @@
 #include "base/format.h"
 #include "base/parse.h"
 #include "codec/json.h"
+#include "codec/members.h"
 #include "dataset/layout.h"
 #include "env/file.h"
-#include "tuning/json_members.h"
 #include "tuning/view_rows.h"
 
 namespace loam::tuning {

@@ -6,9 +6,9 @@
 
 #include "base/format.h"
 #include "codec/json.h"
+#include "codec/members.h"
 #include "env/file.h"
 #include "train/adapter_gguf.h"
-#include "tuning/json_members.h"
 #include "tuning/little_endian.h"
 #include "tuning/loss_plot.h"
 #include "tuning/peft.h"

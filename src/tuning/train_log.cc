@@ -2,8 +2,8 @@
 
 #include "base/format.h"
 #include "codec/json.h"
+#include "codec/members.h"
 #include "env/file.h"
-#include "tuning/json_members.h"
 
 namespace loam::tuning {
 namespace {
