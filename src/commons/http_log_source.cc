@@ -29,24 +29,12 @@ class HttpLogSource : public ledger::LogSource {
     request.stall_timeout_ms = kStallTime_ms;
     request.total_timeout_ms = kRequestTime_ms;
     request.redirects_max = 0;  // a server must not have this node ask others, in its own network
-    std::string body;
-    bool too_large = false;
-    http::ClientCallbacks callbacks;
-    callbacks.on_data = [&](std::string_view data) {
-      too_large = data.size() > bytes_max - body.size();
-      if (!too_large) body.append(data);
-      return !too_large;
-    };
-    callbacks.should_stop = should_stop_;
-    const auto head = http::fetch_stream(request, callbacks);
-    if (too_large)
-      return fail(ErrorCode::kResourceExhausted,
-                  format("GET {}/{}: the answer is larger than {} bytes", name_, path, bytes_max));
-    if (!head) return std::unexpected(head.error());
-    if (head->status == 200) return body;
-    const bool elsewhere = head->status / 100 == 3;
-    return fail(is_gone(head->status) ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                format("GET {}/{}: answers {}", name_, path, head->status),
+    request.body_bytes_max = bytes_max;
+    auto reply = LOAM_TRY(http::fetch(request, should_stop_));
+    if (reply.status == 200) return std::move(reply.body);
+    const bool elsewhere = reply.status / 100 == 3;
+    return fail(is_gone(reply.status) ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                format("GET {}/{}: answers {}", name_, path, reply.status),
                 elsewhere ? "redirects are not followed: name the place that it leads to" : "");
   }
 

@@ -334,7 +334,7 @@ Result<ReplyHead> fetch_stream(const ClientRequest& request, const ClientCallbac
   return std::move(transfer.head);
 }
 
-Result<Response> fetch(const ClientRequest& request) {
+Result<Response> fetch(const ClientRequest& request, std::function<bool()> should_stop) {
   std::string body;
   bool too_large = false;
   ClientCallbacks callbacks;
@@ -343,6 +343,7 @@ Result<Response> fetch(const ClientRequest& request) {
     if (!too_large) body.append(data);
     return !too_large;
   };
+  callbacks.should_stop = std::move(should_stop);
   auto head = fetch_stream(request, callbacks);
   if (too_large) {
     const Target target = LOAM_TRY(parse_url(request.url));

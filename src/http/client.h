@@ -48,8 +48,9 @@ struct ClientCallbacks {
 /// @error ResourceExhausted  body larger than body_bytes_max.
 /// @error InvalidArgument  bad URL or header. Unsupported  neither https nor http, also as the
 /// target of a redirect; a redirect from https to http.
+/// @param should_stop  as ClientCallbacks has it; may be empty.
 /// @thread any; each call is independent.
-Result<Response> fetch(const ClientRequest& request);
+Result<Response> fetch(const ClientRequest& request, std::function<bool()> should_stop = {});
 
 /// The same, the body given piece by piece to `on_data`.
 Result<ReplyHead> fetch_stream(const ClientRequest& request, const ClientCallbacks& callbacks);

@@ -34,24 +34,11 @@ class HttpBlobs final : public BlobSource {
     request.stall_timeout_ms = kStallTime_ms;
     request.total_timeout_ms = kRequestTime_ms;
     request.redirects_max = 0;  // a server must not have this node ask others, in its own network
-    std::string body;
-    bool too_large = false;
-    http::ClientCallbacks callbacks;
-    callbacks.on_data = [&](std::string_view data) {
-      too_large = data.size() > bytes_max - body.size();
-      if (!too_large) body.append(data);
-      return !too_large;
-    };
-    callbacks.should_stop = should_stop_;
-    const auto head = http::fetch_stream(request, callbacks);
-    const std::string what = format("GET {}/{}", name_, crypto::digest_hex(digest));
-    if (too_large)
-      return fail(ErrorCode::kResourceExhausted,
-                  format("{}: the answer is larger than {} bytes", what, bytes_max));
-    if (!head) return std::unexpected(head.error());
-    if (head->status == 200) return body;
-    return fail(head->status / 100 == 4 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                format("{}: answers {}", what, head->status));
+    request.body_bytes_max = bytes_max;
+    auto reply = LOAM_TRY(http::fetch(request, should_stop_));
+    if (reply.status == 200) return std::move(reply.body);
+    return fail(reply.status / 100 == 4 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                format("GET {}/{}: answers {}", name_, crypto::digest_hex(digest), reply.status));
   }
   std::string name() const override { return name_; }
 
