@@ -16,7 +16,6 @@
 #include "dataset/parallel.h"
 #include "env/file.h"
 #include "env/random.h"
-#include "release/examine.h"
 #include "release/gate_summary.h"
 #include "release/publish.h"
 
@@ -144,14 +143,13 @@ Result<release::Examined> verified(Invocation& invocation, const Offers& offers,
   invocation.console.progress("verifying its lineage ...");
   const release::WalkOptions options{.read_gate = release::gate_summary,
                                      .threads = dataset::usual_threads()};
-  const auto lineage = release::walk(archive, one.id, options);
+  auto lineage = release::walk(archive, one.id, options);
   invocation.console.progress("");
   if (!lineage) return std::unexpected(lineage.error());
   if (!lineage->faults.empty())
     return fail(ErrorCode::kCorrupt, printable(lineage->faults.front()),
                 format("loam model lineage {} lists all that is wrong", to_text(one.id)));
-  return release::examine(one.payload.manifest, archive.blobs(), release::gate_summary,
-                          options.threads);
+  return *std::move(lineage->examined);  // without faults its manifest was read
 }
 
 /// Makes the adapter a model under a name of its own, which nobody asks for yet.

@@ -122,6 +122,7 @@ class Walk {
       LOAM_TRY(look_at_base(examined->parts.front(), examined->manifest.base));
       look_at_logs(*examined);
       part.parts = std::move(examined->parts);
+      if (path_.size() == 1) out_.examined = *std::move(examined);
     }
     for (const ledger::RecordId& parent : standing.header.refs)
       part.parts.push_back(LOAM_TRY(publication(parent)));

@@ -53,6 +53,8 @@ struct Lineage {
   /// Used records of the publication itself that were withdrawn after it was trained.
   std::vector<std::pair<ledger::RecordId, Retraction>> retracted;
   std::vector<std::string> faults;  // faults_of(root)
+  /// Of the publication itself, without its parts; nothing if its manifest cannot be read.
+  std::optional<Examined> examined;
 };
 
 /// Follows the publication `id` and those that it descends from, and verifies all that is at hand.
