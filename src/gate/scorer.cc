@@ -1,38 +1,17 @@
 #include "gate/scorer.h"
 
 #include <cmath>
-#include <future>
-#include <memory>
-#include <variant>
+
+#include "engine/whole_answer.h"
 
 namespace loam::gate {
 namespace {
 
-struct Reply {
-  std::vector<engine::TokenInfo> prompt;
-  std::string text;
-};
-
-/// Runs one request to its end.
-Result<Reply> ask(engine::Engine& engine, engine::GenerateRequest request) {
-  struct Waiting {
-    Reply reply;
-    std::promise<Result<>> done;
-  };
-  const auto waiting = std::make_shared<Waiting>();
-  auto done = waiting->done.get_future();
+/// Alone and at temperature 0.
+Result<engine::WholeAnswer> ask(engine::Engine& engine, engine::GenerateRequest request) {
   request.choice_seeds = {crypto::Digest{}};
   request.sampling.temperature = 0;
-  LOAM_TRY(engine.generate(std::move(request), [waiting](engine::Event event) {
-    if (auto* scored = std::get_if<engine::PromptScored>(&event))
-      waiting->reply.prompt = std::move(scored->tokens);
-    if (const auto* delta = std::get_if<engine::Delta>(&event)) waiting->reply.text += delta->text;
-    if (std::holds_alternative<engine::RequestDone>(event)) waiting->done.set_value({});
-    if (auto* failed = std::get_if<engine::RequestFailed>(&event))
-      waiting->done.set_value(std::unexpected(std::move(failed->error)));
-  }));
-  LOAM_TRY(done.get());
-  return std::move(waiting->reply);
+  return engine::run_to_end(engine, std::move(request));
 }
 
 }  // namespace
@@ -41,7 +20,7 @@ Result<std::int64_t> score(engine::Engine& engine, const tuning::Text& text) {
   engine::GenerateRequest request;
   request.prompt.assign(text.tokens.begin(), text.tokens.end());
   request.prompt_logprobs = true;
-  const Reply reply = LOAM_TRY(ask(engine, std::move(request)));
+  const engine::WholeAnswer reply = LOAM_TRY(ask(engine, std::move(request)));
   double sum = 0;
   for (std::size_t i = text.prompt_tokens; i < text.tokens.size() && i < reply.prompt.size(); ++i)
     sum -= static_cast<double>(reply.prompt[i].logprob);
