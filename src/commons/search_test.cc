@@ -34,14 +34,14 @@ class SearchTest : public ::testing::Test {
     search_ = Search::open(folder_ / "search.db");
     search_->attach(log_.searched());
   }
-  SearchPage page(SearchQuery query) {
+  SearchPage page(const SearchQuery& query) {
     auto found = search_->search(query);
     EXPECT_TRUE(found) << found.error().message;
     return found ? *std::move(found) : SearchPage();
   }
-  std::vector<RecordId> ids(SearchQuery query) {
+  std::vector<RecordId> ids(const SearchQuery& query) {
     std::vector<RecordId> out;
-    for (const SearchHit& hit : page(std::move(query)).hits) out.push_back(hit.id);
+    for (const SearchHit& hit : page(query).hits) out.push_back(hit.id);
     return out;
   }
   std::vector<RecordId> found(std::string words) { return ids({.words = std::move(words)}); }

@@ -154,8 +154,8 @@ std::vector<Bytes> other_writings(ByteView bytes) {
   RC_ASSERT(find_items(bytes, 0, items) == bytes.size());
   std::vector<Bytes> out;
   for (const Item& item : items) {
-    const auto put = [&](Bytes head) {
-      out.push_back(with(bytes, item.at, item.at + item.head_bytes, std::move(head)));
+    const auto put = [&](const Bytes& head) {
+      out.push_back(with(bytes, item.at, item.at + item.head_bytes, head));
     };
     if (item.major == CborMajor::kSimple) continue;
     for (unsigned log2 = 0; log2 < 4; ++log2)
