@@ -23,6 +23,7 @@
 #include "pool/files.h"
 #include "pool/keys.h"
 #include "pool/residency.h"
+#include "release/rollouts.h"
 #include "tuning/job_queue.h"
 
 namespace loam::api {
@@ -40,6 +41,7 @@ struct Services {
   commons::PublicBlobs& blobs;
   pool::FileStore& files;
   tuning::JobQueue& training;
+  release::Rollouts& rollouts;
   env::Clock& clock;
   /// Asks the node to stop; returns at once. Called on a handler thread.
   std::function<void()> request_shutdown;

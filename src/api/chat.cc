@@ -36,10 +36,10 @@ ApiResult<> chat(Context& context, const Call& call) {
   const std::optional<Terms> share = LOAM_TRY(consent_of(context, call, fields));
   ChatRequest request = LOAM_TRY(parse_chat_request(body));
   if (share) LOAM_TRY(check_one_answer(request.generation.n));
-  with_model(context, call, request.generation.model, request.generation.keep_alive_s,
-             [&context, call, request, share](const pool::Lease& lease) {
-               return answer(context, call, lease, request, share);
-             });
+  with_answering_model(context, call, request.generation.model, request.generation.keep_alive_s,
+                       [&context, call, request, share](const pool::Lease& lease) {
+                         return answer(context, call, lease, request, share);
+                       });
   return {};
 }
 

@@ -44,10 +44,10 @@ ApiResult<> complete(Context& context, const Call& call) {
   const std::optional<Terms> share = LOAM_TRY(consent_of(context, call, fields));
   CompletionRequest request = LOAM_TRY(parse_completion_request(body));
   if (share) LOAM_TRY(check_one_answer(request.generation.n, request.prompts));
-  with_model(context, call, request.generation.model, request.generation.keep_alive_s,
-             [&context, call, request, share](const pool::Lease& lease) {
-               return answer(context, call, lease, request, share);
-             });
+  with_answering_model(context, call, request.generation.model, request.generation.keep_alive_s,
+                       [&context, call, request, share](const pool::Lease& lease) {
+                         return answer(context, call, lease, request, share);
+                       });
   return {};
 }
 

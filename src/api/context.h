@@ -37,6 +37,7 @@ struct Context {
   // Answers that are shared as they are given: engines must not wait for the disk. Before the
   // generations, which use it until they are abandoned.
   env::ThreadPool shares{"shares", 1, 256};
+  env::ThreadPool shadows{"shadow", 1, 1};  // answers that nobody sees; likewise
   GenerationSet generations;
   env::ThreadPool pulls{"pulls", 2, 8};         // each for minutes
   env::ThreadPool embeddings{"embed", 2, 256};  // each for seconds

@@ -68,7 +68,7 @@ class FailingEngineTest : public testing::NodeTest {
         },
         pool::ResidencyOptions{}, clock_);
     app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
-                                *search_, *following_, *blobs_, *files_, *training_, clock_, [] {}},
+                                *search_, *following_, *blobs_, *files_, *training_, *rollouts_, clock_, [] {}},
                        settings_);
   }
   void TearDown() override {

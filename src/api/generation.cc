@@ -5,6 +5,7 @@
 
 #include "api/context_fit.h"
 #include "api/reply_writer.h"
+#include "api/shadow.h"
 #include "api/shared_answer.h"
 #include "api/times.h"
 #include "base/format.h"
@@ -57,6 +58,7 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
   std::vector<engine::TokenInfo> end_token(const engine::ChoiceDone& event) const;
   pool::Answer answer_of(std::size_t choice, engine::ChoiceDone& event, std::size_t prompt) const;
   void finish(codec::Value commons);
+  void tell_rollouts();
   void count_first_token();
   void count(const engine::RequestDone& event);
   void stop();
@@ -79,7 +81,8 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
             {"gen_ai_response_model", writer_.head().model}};
   }
 
-  pool::AnswerStore& answers_;  // not used once finished_
+  Context& context_;            // not used once finished_
+  pool::AnswerStore& answers_;  // likewise
   env::Clock& clock_;           // likewise
   commons::Sharing& sharing_;   // likewise, but for what share() takes back
   env::ThreadPool& shares_;     // likewise
@@ -112,7 +115,8 @@ class Generation final : public Running, public std::enable_shared_from_this<Gen
 
 Generation::Generation(Context& context, const Call& call, pool::Lease lease,
                        GenerationRequest request)
-    : answers_(context.services.answers),
+    : context_(context),
+      answers_(context.services.answers),
       clock_(context.services.clock),
       sharing_(context.services.sharing),
       shares_(context.shares),
@@ -334,10 +338,22 @@ void Generation::handle_one(std::size_t, const engine::RequestDone& event) {
   usage_.output_tokens += event.output_tokens;
   count(event);
   if (--prompts_left_ > 0) return;
+  tell_rollouts();
   if (!shared_) return finish({});
   if (!shares_.try_run([self = shared_from_this()] { self->share(); }))
     finish(commons_value(writer_.head().submission,
                          refuse(error_of_status(503, "too many answers wait to be shared"))));
+}
+
+/// An adapter that is being tried may have answered, or is to answer the same.
+void Generation::tell_rollouts() {
+  release::Rollouts& rollouts = context_.services.rollouts;
+  rollouts.answered(lease_.model().name, false);
+  if (request_.prompts.size() > 1 || request_.fields.n > 1) return;
+  const auto next = rollouts.unheard(lease_.model().name);
+  if (!next) return;
+  const ChoiceText& reply = writer_.choice(0);
+  answer_unheard(context_, *next, engine_request(0), reply.text.substr(reply.echo_bytes));
 }
 
 void Generation::finish(codec::Value commons) {

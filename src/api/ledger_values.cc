@@ -1,5 +1,7 @@
 #include "api/ledger_values.h"
 
+#include <utility>
+
 #include "api/times.h"
 
 namespace loam::api {
@@ -15,6 +17,22 @@ codec::Value conversation_value(const ledger::Conversation& conversation) {
                        {"language", conversation.language},
                        {"masked", conversation.masked},
                        {"replayable", !conversation.replay.is_null()}};
+}
+
+std::string_view vote_name(ledger::Vote vote) {
+  switch (vote) {
+    case ledger::Vote::kUp: return "up";
+    case ledger::Vote::kDown: return "down";
+    case ledger::Vote::kNone: return "none";
+  }
+  std::unreachable();
+}
+
+ApiResult<ledger::Vote> read_vote(const Fields& fields) {
+  const std::string word = LOAM_TRY(fields.required_text("vote", 8));
+  for (const auto vote : {ledger::Vote::kUp, ledger::Vote::kDown, ledger::Vote::kNone})
+    if (word == vote_name(vote)) return vote;
+  return refuse(bad_field("vote", "must be \"up\", \"down\" or \"none\""));
 }
 
 codec::Value scope_value(const ledger::Scope& scope) {
@@ -52,9 +70,7 @@ codec::Value header_value(const ledger::Header& header, bool signed_already) {
   if (!header.payload.empty()) out.set("payload", to_hex(header.payload));
   if (const auto vote = ledger::decode_vote(header.payload);
       vote && header.kind == ledger::Kind::kVote)
-    out.set("vote", *vote == ledger::Vote::kUp     ? "up"
-                    : *vote == ledger::Vote::kDown ? "down"
-                                                   : "none");
+    out.set("vote", vote_name(*vote));
   return out;
 }
 

@@ -1,9 +1,10 @@
-// GET and DELETE /loam/v1/answers, GET /loam/v1/answers/{id}
+// GET and DELETE /loam/v1/answers, GET /loam/v1/answers/{id}, POST /loam/v1/answers/{id}/rate
 #include <algorithm>
 #include <tuple>
 
 #include "api/answer_values.h"
 #include "api/context.h"
+#include "api/ledger_values.h"
 #include "api/reply_format.h"
 #include "api/request_fields.h"
 #include "api/times.h"
@@ -62,22 +63,41 @@ ApiResult<> list(Context& context, const Call& call) {
   return {};
 }
 
-ApiResult<> show(Context& context, const Call& call) {
+ApiResult<pool::Answer> find_own(Context& context, const Call& call, std::int64_t choice) {
   const std::string& id = call.request().params.at(0);
-  const auto choice = static_cast<std::uint32_t>(
-      LOAM_TRY(query_number(call.request(), "choice", 0, UINT32_MAX, 0)));
   context.services.answers.flush();
   for (const std::string& caller : call.own_callers()) {
-    const auto answer = context.services.answers.find(caller, id, choice);
-    if (answer) {
-      call.respond_json(200, whole(*answer));
-      return {};
-    }
+    auto answer = context.services.answers.find(caller, id, static_cast<std::uint32_t>(choice));
+    if (answer) return *std::move(answer);
     if (answer.error().code != ErrorCode::kNotFound) return refuse(answer.error());
   }
   return refuse(
       Error{ErrorCode::kNotFound,
             format("answer {}, choice {}: none of yours, or no longer kept", id, choice)});
+}
+
+ApiResult<> show(Context& context, const Call& call) {
+  const auto choice = LOAM_TRY(query_number(call.request(), "choice", 0, UINT32_MAX, 0));
+  call.respond_json(200, whole(LOAM_TRY(find_own(context, call, choice))));
+  return {};
+}
+
+/// A vote that stays on this node, and tells whether to go on with the adapter that answered.
+ApiResult<> rate(Context& context, const Call& call) {
+  const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const ledger::Vote vote = LOAM_TRY(read_vote(fields));
+  if (vote == ledger::Vote::kNone)
+    return refuse(bad_field("vote", "must be \"up\" or \"down\": it cannot be taken back"));
+  const auto choice = LOAM_TRY(fields.integer("choice", 0, UINT32_MAX)).value_or(0);
+  const pool::Answer answer = LOAM_TRY(find_own(context, call, choice));
+  if (answer.adapter_sha256)
+    context.services.rollouts.voted(format("{}#{}", answer.reply_id, answer.choice),
+                                    *answer.adapter_sha256, vote == ledger::Vote::kDown);
+  call.respond_json(
+      200, codec::Object{
+               {"answer", answer.reply_id}, {"choice", answer.choice}, {"vote", vote_name(vote)}});
+  return {};
 }
 
 ApiResult<> forget(Context& context, const Call& call) {
@@ -98,6 +118,8 @@ void add_loam_answer_routes(Routes& routes, Context& context) {
              [&context](const Call& call) { return forget(context, call); });
   routes.add(http::Method::kGet, "/loam/v1/answers/{id}", Need::kIdentity,
              [&context](const Call& call) { return show(context, call); });
+  routes.add(http::Method::kPost, "/loam/v1/answers/{id}/rate", Need::kIdentity,
+             [&context](const Call& call) { return rate(context, call); });
 }
 
 }  // namespace loam::api

@@ -57,18 +57,23 @@ ApiResult<> show(Context& context, const Call& call) {
   return {};
 }
 
+/// What an adapter answered and the owner voted on tells whether to go on with it.
+void tell_rollouts(Context& context, const ledger::RecordId& id, ledger::Vote vote) {
+  if (vote == ledger::Vote::kNone) return;
+  const auto rated = context.services.log.find(id);
+  if (!rated || !*rated) return;
+  for (const crypto::Digest& part : (*rated)->record.header.models)
+    context.services.rollouts.voted(to_text(id), part, vote == ledger::Vote::kDown);
+}
+
 ApiResult<> rate(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
-  const std::string word = LOAM_TRY(fields.required_text("vote", 8));
-  if (word != "up" && word != "down" && word != "none")
-    return refuse(bad_field("vote", "must be \"up\", \"down\" or \"none\""));
-  const auto vote = word == "up"     ? ledger::Vote::kUp
-                    : word == "down" ? ledger::Vote::kDown
-                                     : ledger::Vote::kNone;
+  const ledger::Vote vote = LOAM_TRY(read_vote(fields));
   const auto record = LOAM_TRY(context.services.sharing.rate(id, vote));
-  call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"vote", word}});
+  tell_rollouts(context, id, vote);
+  call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"vote", vote_name(vote)}});
   return {};
 }
 

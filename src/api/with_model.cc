@@ -6,19 +6,41 @@
 
 namespace loam::api {
 
-void with_model(Context& context, const Call& call, const std::string& name,
-                std::optional<std::int64_t> keep_alive_s,
-                std::function<ApiResult<>(const pool::Lease&)> body) {
+namespace {
+
+/// Runs `body` with the model, or `otherwise` if there is none to be had.
+void with_lease(Context& context, const Call& call, const std::string& name,
+                std::optional<std::int64_t> keep_alive_s, WithLease body,
+                std::function<void(const ApiError&)> otherwise) {
   // Shared with the exchange, which may tell of the client's leaving at any time.
   const auto gone = std::make_shared<std::atomic<bool>>(false);
   call.exchange->on_disconnect([gone] { *gone = true; });
   context.models.open(name, keep_alive_s,
-                      [call, gone, body = std::move(body)](const ApiResult<pool::Lease>& lease) {
+                      [call, gone, body = std::move(body),
+                       otherwise = std::move(otherwise)](const ApiResult<pool::Lease>& lease) {
                         if (*gone) return;
-                        const ApiResult<> done =
-                            lease ? body(*lease) : ApiResult<>(refuse(lease.error()));
-                        if (!done) call.exchange->respond(error_response(done.error()));
+                        if (!lease) return otherwise(lease.error());
+                        if (const ApiResult<> done = body(*lease); !done)
+                          call.exchange->respond(error_response(done.error()));
                       });
+}
+
+}  // namespace
+
+void with_model(Context& context, const Call& call, const std::string& name,
+                std::optional<std::int64_t> keep_alive_s, WithLease body) {
+  with_lease(context, call, name, keep_alive_s, std::move(body),
+             [call](const ApiError& error) { call.exchange->respond(error_response(error)); });
+}
+
+void with_answering_model(Context& context, const Call& call, const std::string& name,
+                          std::optional<std::int64_t> keep_alive_s, const WithLease& body) {
+  const std::string chosen = context.services.rollouts.answering(name);
+  if (chosen == name) return with_model(context, call, name, keep_alive_s, body);
+  with_lease(context, call, chosen, keep_alive_s, body, [=, &context](const ApiError&) {
+    context.services.rollouts.cannot_answer(chosen);
+    with_model(context, call, name, keep_alive_s, body);
+  });
 }
 
 ApiResult<std::string> chosen_model(Context& context, const std::optional<std::string>& named) {

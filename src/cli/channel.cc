@@ -1,4 +1,6 @@
 // channel and rollback: what followed logs publish, taken up here, and given up again.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -13,6 +15,7 @@ namespace {
 using release::Adoption;
 using release::Decision;
 
+constexpr int kNiceness = 10;
 constexpr std::size_t kTakenAtOnceMax = 3;  // of one poll: a gate takes minutes; chosen
 
 struct ChannelOptions {
@@ -20,11 +23,27 @@ struct ChannelOptions {
   std::optional<std::int64_t> attested;
   std::vector<std::string> attestors;
   bool attest = false;
+  bool on_trial = false;
 };
+
+/// How far it is on the way to all prompts, and what people thought of it.
+codec::Value rollout_value(const release::ChannelBook::Content& book, const FoundPublication& one) {
+  for (const auto& [name, rollout] : book.rollouts)
+    if (rollout.publication == one.id)
+      return codec::Object{{"model", name},
+                           {"stage", stage_name(rollout.stage)},
+                           {"answers", rollout.answers},
+                           {"votes_up", rollout.votes.up},
+                           {"votes_down", rollout.votes.down}};
+  return {};
+}
 
 std::string decision_text(const release::ChannelBook::Content& book, const FoundPublication& one) {
   const auto found = book.decisions.find(one.id);
   if (found == book.decisions.end()) return one.withdrawn ? "withdrawn" : "offered";
+  for (const auto& [name, rollout] : book.rollouts)
+    if (rollout.publication == one.id && rollout.stage != release::Stage::kAll)
+      return std::string(stage_name(rollout.stage));
   return std::string(decision_name(found->second.state));
 }
 
@@ -45,6 +64,7 @@ Result<int> list(Invocation& invocation) {
                                  {"adoption", adoption_name(channel.policy.adoption)},
                                  {"state", decision_text(content, one)},
                                  {"why", why},
+                                 {"rollout", rollout_value(content, one)},
                                  {"published_at", time_text(one.time_s * 1000)}});
     else if (invocation.globals.quiet)
       console.line(to_text(one.id));
@@ -104,7 +124,8 @@ void show_taken(const Invocation& invocation, const Taken& taken) {
         {"verdict", taken.report ? codec::Value(gate::outcome_name(taken.report->verdict().outcome))
                                  : codec::Value()},
         {"attestations", taken.attestations},
-        {"replaced", taken.replaced}});
+        {"replaced", taken.replaced},
+        {"on_trial", taken.on_trial}});
     return;
   }
   if (invocation.globals.quiet) return console.line(taken.model.name);
@@ -113,7 +134,9 @@ void show_taken(const Invocation& invocation, const Taken& taken) {
       console.line(format("  {:<11}{}: {}", rule.rule, gate::outcome_name(rule.outcome),
                           printable(rule.says)));
   console.line(
-      format("{} answers now, with the adapter of {}", taken.model.name, taken.adapter_of));
+      taken.on_trial
+          ? format("{} is tried beside the one before, unheard at first", taken.model.name)
+          : format("{} answers now, with the adapter of {}", taken.model.name, taken.adapter_of));
   console.note(format("`loam rollback {}` gives it up", taken.model.name));
 }
 
@@ -122,15 +145,24 @@ Result<int> take_one(Invocation& invocation, const ChannelOptions& options) {
   const ledger::RecordId id = LOAM_TRY(offers.published->find(invocation, *options.what));
   for (const FoundPublication& one : offers.found) {
     if (one.id != id) continue;
-    show_taken(invocation, LOAM_TRY(take(invocation, offers, one, options.name, options.attest)));
+    show_taken(invocation, LOAM_TRY(take(invocation, offers, one,
+                                         {.name = options.name.value_or(""),
+                                          .attest = options.attest,
+                                          .on_trial = options.on_trial})));
     return 0;
   }
   return fail(ErrorCode::kNotFound, format("take {}: no followed log published it", *options.what),
               "loam channel ls");
 }
 
+bool is_on_trial(const release::ChannelBook::Content& book, const std::string& name) {
+  const auto found = book.rollouts.find(name);
+  return found != book.rollouts.end() && found->second.stage != release::Stage::kAll;
+}
+
 /// Takes what channels of `auto` offer and nothing was decided about; of each name the newest.
 Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
   const Offers offers = LOAM_TRY(read_offers(invocation));
   const auto book = LOAM_TRY(channel_book(invocation));
   const auto content = LOAM_TRY(book.read());
@@ -142,8 +174,9 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
     if (one.withdrawn || std::ranges::find(seen, key) != seen.end()) continue;
     seen.push_back(key);
     if (channel.policy.adoption != Adoption::kAuto || content.decisions.contains(one.id)) continue;
+    if (is_on_trial(content, one.payload.name)) continue;
     if (tried++ == kTakenAtOnceMax) break;
-    const auto taken = take(invocation, offers, one, std::nullopt, options.attest);
+    const auto taken = take(invocation, offers, one, {.attest = options.attest, .on_trial = true});
     if (taken) {
       show_taken(invocation, *taken);
       continue;
@@ -195,6 +228,8 @@ Verb channel_verb() {
       {"PUBLICATION", "", &options->what,
        "Its ID, its name, or the beginning of its adapter's hash.", true},
       {"--name", "NAME", &options->name, "The model's name; as published if not given."},
+      {"--on-trial", "", &options->on_trial,
+       "Where an adapter answers already: beside it first, as channels set to auto do."},
       attest};
   one.run = [options](Invocation& invocation) { return take_one(invocation, *options); };
 
@@ -204,8 +239,7 @@ Verb channel_verb() {
   policy.arguments = {
       {"CHANNEL", "", &options->log, "An ID of `loam follow ls`, or its beginning.", true},
       {"ADOPTION", "", &options->adoption,
-       "auto: `loam channel poll` takes what passes. ask: you do. off: nothing is taken. Default "
-       "ask."},
+       "auto: the node takes what passes. ask: you do. off: nothing is taken. Default ask."},
       {"--attestor", "KEY", &options->attestors,
        "An author's key, in hexadecimal, whose attestations count; may be repeated."},
       {"--attested", "N", &options->attested,
@@ -215,8 +249,11 @@ Verb channel_verb() {
   Verb look =
       inner_verb("poll", "Takes what is new on channels set to auto", {"loam channel poll"});
   look.details =
-      "Of each name the newest, three at a time at most. What did not pass is not tried again; "
-      "`loam channel ls` says why. Meant for a timer.";
+      "The node does it by itself every 15 minutes (channels.poll). Of each name the newest, three "
+      "at a time at most. What did not pass is not tried again; `loam channel ls` says why. Where "
+      "an adapter of a channel answers already, the new one answers 20 prompts unheard beside it, "
+      "then every tenth prompt, and then all. If it fails, or people's votes turn against it, the "
+      "one before goes on.";
   look.arguments = {attest};
   look.run = [options](Invocation& invocation) { return poll(invocation, *options); };
 
@@ -230,7 +267,10 @@ Verb rollback_verb() {
   verb.name = "rollback";
   verb.group = "Training";
   verb.summary = "Gives up an adapter that was taken from a channel";
-  verb.details = "The one before answers under its name again; without one the name goes.";
+  verb.details =
+      "The one before answers under its name again; without one the name goes. While a newer one "
+      "is "
+      "on trial, that is given up.";
   verb.examples = {"loam rollback sailor"};
   verb.arguments = {{"MODEL", "", &options->name, "Its name.", true, Offer::kModels},
                     {"--why", "TEXT", &options->why, "Written down beside the decision."}};

@@ -12,6 +12,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "http/message.h"
+#include "ledger/record_id.h"
 
 namespace loam::cli {
 namespace {
@@ -41,13 +42,17 @@ std::string path_of(std::string_view base, std::string_view id, std::string_view
   return format("{}/{}{}", base, http::percent_encode(id), verb);
 }
 
+/// "chatcmpl-...#2" names the third of several answers.
+std::int64_t choice_of(std::string_view answer, std::size_t hash) {
+  return parse_int(answer.substr(hash + 1)).value_or(-1);
+}
+
 codec::Value request_of(const ShareTerms& terms) {
   codec::Value out = codec::Object{{"licence", terms.licence}, {"scope", words_of(terms.scope)}};
   if (terms.answer) {
     const std::size_t hash = terms.answer->find('#');
     out.set("answer", terms.answer->substr(0, hash));
-    if (hash != std::string::npos)
-      out.set("choice", parse_int(terms.answer->substr(hash + 1)).value_or(-1));
+    if (hash != std::string::npos) out.set("choice", choice_of(*terms.answer, hash));
   }
   return out;
 }
@@ -166,14 +171,22 @@ Result<int> share_ls(Invocation& invocation) {
 
 Result<int> rate(Invocation& invocation, const RecordOptions& options) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
-  const auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/rate"),
-                                         codec::Object{{"vote", options.word.value_or("")}}));
+  codec::Value vote = codec::Object{{"vote", options.word.value_or("")}};
+  const bool is_record = ledger::parse_record_id(*options.record).has_value();
+  const std::size_t hash = options.record->find('#');
+  if (!is_record && hash != std::string::npos) vote.set("choice", choice_of(*options.record, hash));
+  const std::string_view rated = is_record ? "record" : "answer";
+  const auto done =
+      LOAM_TRY(client.post(path_of(format("/loam/v1/{}s", rated),
+                                   std::string_view(*options.record).substr(0, hash), "/rate"),
+                           vote));
   if (invocation.globals.json)
     invocation.console.json(done);
+  else if (invocation.globals.quiet)
+    invocation.console.line(text_at(done, rated));
   else
-    invocation.console.line(invocation.globals.quiet ? text_at(done, "record")
-                                                     : format("rated {}: {}", text_at(done, "vote"),
-                                                              text_at(done, "record")));
+    invocation.console.line(format("rated {}: {}{}", text_at(done, "vote"), text_at(done, rated),
+                                   is_record ? "" : " (for this node only)"));
   return 0;
 }
 
@@ -310,8 +323,11 @@ Verb share_verb() {
 Verb rate_verb() {
   const auto options = std::make_shared<RecordOptions>();
   Verb verb = record_verb("rate", options);
-  verb.summary = "Rates a shared answer, for everybody to see";
-  verb.examples = {"loam rate RECORD up"};
+  verb.summary = "Rates an answer: a shared one for everybody to see, a private one for this node";
+  verb.details =
+      "Votes on the answers of an adapter that was taken from a channel decide whether the node "
+      "goes on with it: of each answer the first one counts.";
+  verb.examples = {"loam rate RECORD up", "loam rate ANSWER down"};
   verb.arguments.push_back(
       {"VOTE", "", &options->word, "up, down, or none to take a vote back.", true});
   verb.run = [options](Invocation& invocation) { return rate(invocation, *options); };

@@ -18,13 +18,13 @@
 #include "env/random.h"
 #include "release/gate_summary.h"
 #include "release/publish.h"
+#include "release/rollouts.h"
+#include "release/taken.h"
 
 namespace loam::cli {
 namespace {
 
 constexpr std::size_t kOffersMax = 100;  // that are looked at, the newest first; chosen
-constexpr std::string_view kSource = "published: ";
-constexpr std::string_view kPrevious = ":previous";
 
 /// A folder that is gone at the end: the texts of others are kept no longer than the gate runs.
 class WorkFolder {
@@ -164,27 +164,37 @@ Result<catalog::Model> add_candidate(catalog::Catalog& catalog, const Offers& of
   const env::Path path = folder / "adapter.gguf";
   LOAM_TRY(env::write_file_atomic(path, bytes));
   return catalog.add_adapter("candidate-" + crypto::digest_hex(file.sha256).substr(0, 16), base,
-                             path, file.sha256, std::string(kSource) + to_text(one.id));
+                             path, file.sha256, release::source_of(one.id));
 }
 
-/// Has `candidate` answer under `name`; what answered there from a channel before is kept beside.
-Result<Taken> settle(catalog::Catalog& catalog, const catalog::Model& candidate,
-                     const std::string& name) {
+/// Has `candidate` answer under `name`: at once, or, if an adapter of a channel answers there and
+/// the order says so, when it has proved itself beside that one.
+Result<Taken> settle(catalog::Catalog& catalog, const release::ChannelBook& book,
+                     const catalog::Model& candidate, const TakeOrder& order,
+                     const ledger::RecordId& publication) {
+  const auto there = LOAM_TRY(release::find_taken(catalog, order.name));
   Taken out;
-  const auto there = catalog.find(name);
-  if (there && !(there->adapter && there->source.starts_with(kSource)))
-    return fail(ErrorCode::kAlreadyExists, format("{} is the name of another model", name),
-                "choose another name with --name");
-  if (there) {
-    static_cast<void>(LOAM_TRY(catalog.copy(name, name + std::string(kPrevious))));
-    out.replaced = true;
-  }
-  out.model = LOAM_TRY(catalog.copy(candidate.name, name));
+  out.replaced = there.has_value();
+  out.on_trial = out.replaced && order.on_trial;
+  out.model = out.on_trial ? LOAM_TRY(catalog.copy(candidate.name, release::next_name(order.name)))
+                           : LOAM_TRY(release::settle(catalog, candidate.name, order.name));
+  release::Rollout rollout;
+  rollout.publication = publication;
+  rollout.adapter = candidate.adapter->sha256;
+  rollout.stage = out.on_trial ? release::Stage::kShadow : release::Stage::kAll;
+  LOAM_TRY(book.change([&](release::ChannelBook::Content& content) {
+    if (there) {
+      rollout.adapter_before = there->adapter->sha256;
+      rollout.before = content.rollouts[order.name].votes;
+    }
+    content.rollouts[order.name] = rollout;
+  }));
   return out;
 }
 
 Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
-                               const FoundPublication& one, const std::string& name, bool attest) {
+                               const FoundPublication& one, const TakeOrder& order,
+                               const release::ChannelBook& book) {
   const Channel* const channel = offers.channel_of(one);
   const release::ChannelPolicy policy =
       channel == nullptr ? release::ChannelPolicy{} : channel->policy;
@@ -197,7 +207,7 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
     const std::uint64_t attested = attestations_of(*offers.published, one.id, policy);
     if (policy.attestations == 0) {
       report = LOAM_TRY(gate_here(invocation, offers, examined, candidate.name, folder.path()));
-      if (attest) LOAM_TRY(attest_here(invocation, one.id, *report));
+      if (order.attest) LOAM_TRY(attest_here(invocation, one.id, *report));
       if (const auto verdict = report->verdict(); verdict.outcome != gate::Outcome::kPass)
         return fail(ErrorCode::kPermissionDenied,
                     format("the gate here says {}", gate::outcome_name(verdict.outcome)),
@@ -209,7 +219,7 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                          policy.attestations),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
-    Taken out = LOAM_TRY(settle(*catalog, candidate, name));
+    Taken out = LOAM_TRY(settle(*catalog, book, candidate, order, one.id));
     out.report = std::move(report);
     out.attestations = attested;
     return out;
@@ -276,16 +286,17 @@ Result<Offers> read_offers(Invocation& invocation) {
 }
 
 Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPublication& one,
-                   const std::optional<std::string>& wanted, bool attest) {
+                   TakeOrder order) {
   const auto book = LOAM_TRY(channel_book(invocation));
   const env::FileLock alone = LOAM_TRY(book.lock());
-  const std::string name = LOAM_TRY(catalog::checked_name(wanted.value_or(one.payload.name)));
+  order.name = LOAM_TRY(catalog::checked_name(order.name.empty() ? one.payload.name : order.name));
+  const std::string& name = order.name;
   const auto decide = [&](release::Decision::State state, std::string why) {
     return book.decide(one.id, {state, name, std::move(why), invocation.clock.wall_ms()});
   };
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
-  auto taken = judge_and_settle(invocation, offers, one, name, attest);
+  auto taken = judge_and_settle(invocation, offers, one, order, book);
   if (!taken) {
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);
@@ -308,23 +319,8 @@ Result<RolledBack> roll_back(Invocation& invocation, const std::string& name,
   const auto book = LOAM_TRY(channel_book(invocation));
   const env::FileLock alone = LOAM_TRY(book.lock());
   const auto model = LOAM_TRY(catalog->find(name));
-  if (!model.source.starts_with(kSource))
-    return fail(ErrorCode::kInvalidArgument,
-                format("rollback {}: it was not taken from a channel", model.name),
-                format("loam rm {} removes it", model.name));
-  RolledBack out{model.name, std::nullopt};
-  const std::string previous = model.name + std::string(kPrevious);
-  if (catalog->find(previous)) {
-    out.to = LOAM_TRY(catalog->copy(previous, model.name));
-    LOAM_TRY(catalog->remove(previous));
-  } else {
-    LOAM_TRY(catalog->remove(model.name));
-  }
-  const auto publication = ledger::parse_record_id(model.source.substr(kSource.size()));
-  if (publication)
-    LOAM_TRY(book.decide(*publication, {release::Decision::State::kRolledBack, model.name, why,
-                                        invocation.clock.wall_ms()}));
-  return out;
+  return RolledBack{model.name, LOAM_TRY(release::give_up(*catalog, book, model.name, why,
+                                                          invocation.clock.wall_ms()))};
 }
 
 }  // namespace loam::cli

@@ -46,6 +46,14 @@ struct Taken {
   std::optional<gate::Report> report;  // of the gate here; none if attestations were enough
   std::uint64_t attestations = 0;
   bool replaced = false;  // an earlier one of the name, which rollback brings back
+  bool on_trial = false;  // beside that one, which still answers
+};
+
+struct TakeOrder {
+  std::string name = {};  // it answers under; empty: as published
+  bool attest = false;    // signs what the gate here said
+  /// Where an adapter of a channel answers already: unheard first, then a share of the prompts.
+  bool on_trial = false;
 };
 
 /// Fetches the publication's files, verifies its lineage down to single records, builds its data
@@ -54,9 +62,9 @@ struct Taken {
 /// @error Corrupt  its lineage; a file; its data set. NotFound  its base is not here. Unsupported
 ///        its licence or parts. PermissionDenied  it did not pass.
 Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPublication& one,
-                   const std::optional<std::string>& name, bool attest);
+                   TakeOrder order);
 
-/// What answers under `name` from now on: the adapter that was there before, or nothing.
+/// What answers under `name` from now on, as release::give_up() says.
 struct RolledBack {
   std::string name;
   std::optional<catalog::Model> to;

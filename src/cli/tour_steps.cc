@@ -204,7 +204,7 @@ Result<TourReport> take_up(Tour& tour) {
   const Offers offers = LOAM_TRY(read_offers(on_b));
   for (const FoundPublication& one : offers.found) {
     if (to_text(one.id) != tour.publication) continue;
-    const Taken taken = LOAM_TRY(take(on_b, offers, one, std::nullopt, false));
+    const Taken taken = LOAM_TRY(take(on_b, offers, one, {}));
     if (!taken.report) return fail(ErrorCode::kInternal, "B took it without a gate");
     TourReport out = LOAM_TRY(gate_report(*taken.report, "B"));
     out.figures.emplace_back("model", taken.model.name);

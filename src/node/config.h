@@ -52,6 +52,9 @@ struct Config {
   struct Follow {
     std::int64_t poll = 600;
   } follow;
+  struct Channels {
+    std::int64_t poll = 900;
+  } channels;
   struct Limits {
     std::int64_t body_bytes = 8 << 20;
     std::int64_t head_bytes = 32 << 10;

@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "http/server.h"
 #include "ledger/home.h"
+#include "node/channel_poll.h"
 #include "node/fake_catalog.h"
 #include "node/machine.h"
 #include "node/presence.h"
@@ -188,6 +189,8 @@ struct Node::Parts {
   std::optional<commons::PublicBlobs> blobs;
   std::unique_ptr<pool::FileStore> files;
   std::unique_ptr<tuning::JobQueue> training;
+  std::unique_ptr<release::Rollouts> rollouts;
+  std::unique_ptr<ChannelPoll> channels;
   std::unique_ptr<pool::Residency> residency;
   std::unique_ptr<api::App> app;
   std::unique_ptr<http::Server> server;
@@ -213,6 +216,12 @@ Result<> Node::Parts::open_stores() {
   training = std::make_unique<tuning::JobQueue>(tuning::QueueSetup{
       tuning::jobs_folder(data), *catalog, clock,
       tuning::make_process_trainer(options.program, options.program_options, clock)});
+  const release::ChannelBook book(data / "channels");
+  rollouts = std::make_unique<release::Rollouts>(book, *catalog, clock);
+  if (!options.config.offline)
+    channels = std::make_unique<ChannelPoll>(
+        ChannelPollSetup{book, options.program, options.program_options, data / "channels",
+                         std::chrono::seconds(options.config.channels.poll)});
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);
@@ -246,7 +255,7 @@ Result<> Node::Parts::open_server() {
   LOAM_TRY(check_exposure(options.config, listen, *keys));
   auto on_request = options.on_shutdown_request;
   app = api::App::create({*catalog, *residency, *keys, *answers, *log, *sharing, *search,
-                          *following, *blobs, *files, *training, clock,
+                          *following, *blobs, *files, *training, *rollouts, clock,
                           [on_request] {
                             if (on_request) on_request();
                           }},
@@ -305,13 +314,17 @@ Result<> Node::start() {
   }
   parts_->training->start();
   parts_->started = true;
-  return write_presence(parts_->options.folders,
-                        {url(), ::getpid(), version(), parts_->clock.wall_ms()});
+  LOAM_TRY(write_presence(parts_->options.folders,
+                          {url(), ::getpid(), version(), parts_->clock.wall_ms()}));
+  // It asks this node, and must find it.
+  if (parts_->channels) parts_->channels->start();
+  return {};
 }
 
 void Node::stop(std::int64_t grace_ms) {
   if (!parts_->started) return;
   parts_->started = false;
+  if (parts_->channels) parts_->channels->stop();
   parts_->app->begin_stopping();
   parts_->residency->begin_stopping();
   if (parts_->public_server) parts_->public_server->stop(0);

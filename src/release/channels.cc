@@ -48,6 +48,47 @@ Result<ChannelPolicy> policy_of(const Value& value) {
   return out;
 }
 
+Value votes_value(const Votes& votes) { return Object{{"up", votes.up}, {"down", votes.down}}; }
+
+Result<Votes> votes_of(const Value* value) {
+  if (value == nullptr) return corrupt();
+  const std::int64_t up = integer_at(*value, "up"), down = integer_at(*value, "down");
+  if (up < 0 || down < 0) return corrupt();
+  return Votes{static_cast<std::uint64_t>(up), static_cast<std::uint64_t>(down)};
+}
+
+Value rollout_value(const Rollout& rollout) {
+  return Object{{"publication", to_text(rollout.publication)},
+                {"adapter", crypto::digest_hex(rollout.adapter)},
+                {"adapter_before", crypto::digest_hex(rollout.adapter_before)},
+                {"stage", stage_name(rollout.stage)},
+                {"answers", rollout.answers},
+                {"faults", rollout.faults},
+                {"votes", votes_value(rollout.votes)},
+                {"votes_before", votes_value(rollout.before)},
+                {"score", rollout.score}};
+}
+
+Result<Rollout> rollout_of(const Value& value) {
+  const auto publication = ledger::parse_record_id(text_at(value, "publication"));
+  const auto adapter = crypto::parse_digest(text_at(value, "adapter"));
+  const auto before = crypto::parse_digest(text_at(value, "adapter_before"));
+  const auto stage = parse_stage(text_at(value, "stage"));
+  const std::int64_t answers = integer_at(value, "answers"), faults = integer_at(value, "faults");
+  if (!publication || !adapter || !before || !stage || answers < 0 || faults < 0) return corrupt();
+  Rollout out;
+  out.publication = *publication;
+  out.adapter = *adapter;
+  out.adapter_before = *before;
+  out.stage = *stage;
+  out.answers = static_cast<std::uint64_t>(answers);
+  out.faults = static_cast<std::uint64_t>(faults);
+  out.votes = LOAM_TRY(votes_of(value.find("votes")));
+  out.before = LOAM_TRY(votes_of(value.find("votes_before")));
+  out.score = integer_at(value, "score");
+  return out;
+}
+
 }  // namespace
 
 std::string_view adoption_name(Adoption adoption) {
@@ -65,7 +106,7 @@ std::string_view decision_name(Decision::State state) {
 }
 
 std::string book_text(const ChannelBook::Content& content) {
-  Object policies, decisions;
+  Object policies, decisions, rollouts;
   for (const auto& [log, policy] : content.policies) {
     Array attestors;
     for (const crypto::PublicKey& key : policy.attestors) attestors.push_back(to_hex(key));
@@ -78,7 +119,11 @@ std::string book_text(const ChannelBook::Content& content) {
                                                {"model", decision.model},
                                                {"why", decision.why},
                                                {"at_ms", decision.at_ms}});
-  const Object all{{"policies", std::move(policies)}, {"decisions", std::move(decisions)}};
+  for (const auto& [name, rollout] : content.rollouts)
+    rollouts.emplace_back(name, rollout_value(rollout));
+  const Object all{{"policies", std::move(policies)},
+                   {"decisions", std::move(decisions)},
+                   {"rollouts", std::move(rollouts)}};
   return codec::to_json(all, 1) + "\n";
 }
 
@@ -100,31 +145,36 @@ Result<ChannelBook::Content> parse_book(std::string_view text) {
                           Decision{static_cast<Decision::State>(*state), text_at(decision, "model"),
                                    text_at(decision, "why"), integer_at(decision, "at_ms")});
   }
+  // Absent in books that were written before there were rollouts.
+  const Value* const rollouts = value->find("rollouts");
+  if (rollouts == nullptr) return out;
+  if (rollouts->as_object() == nullptr) return corrupt();
+  for (const auto& [name, rollout] : *rollouts->as_object())
+    out.rollouts.emplace(name, LOAM_TRY(rollout_of(rollout)));
   return out;
 }
 
 Result<ChannelBook::Content> ChannelBook::read() const {
-  const auto text = env::read_file(folder_ / "book.json", kBookBytesMax);
+  const auto text = env::read_file(path(), kBookBytesMax);
   if (!text && text.error().code == ErrorCode::kNotFound) return Content{};
   if (!text) return std::unexpected(text.error());
   return parse_book(*text);
 }
 
-template <typename Change>
-Result<> ChannelBook::update(const Change& change) const {
+Result<> ChannelBook::change(const std::function<void(Content&)>& change) const {
   LOAM_TRY(env::make_folder(folder_));
   const env::FileLock held = LOAM_TRY(env::FileLock::acquire(folder_ / "book.lock"));
   Content content = LOAM_TRY(read());
   change(content);
-  return env::write_file_atomic(folder_ / "book.json", book_text(content), 0600);
+  return env::write_file_atomic(path(), book_text(content), 0600);
 }
 
 Result<> ChannelBook::set_policy(const std::string& log, ChannelPolicy policy) const {
-  return update([&](Content& content) { content.policies[log] = std::move(policy); });
+  return change([&](Content& content) { content.policies[log] = std::move(policy); });
 }
 
 Result<> ChannelBook::decide(const ledger::RecordId& publication, Decision decision) const {
-  return update([&](Content& content) { content.decisions[publication] = std::move(decision); });
+  return change([&](Content& content) { content.decisions[publication] = std::move(decision); });
 }
 
 Result<env::FileLock> ChannelBook::lock() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "crypto/ed25519.h"
 #include "env/disk.h"
 #include "ledger/record_id.h"
+#include "release/rollout.h"
 
 namespace loam::release {
 
@@ -48,6 +50,7 @@ class ChannelBook {
   struct Content {
     std::map<std::string, ChannelPolicy> policies;  // by the id of `loam follow ls`
     std::map<ledger::RecordId, Decision> decisions;
+    std::map<std::string, Rollout> rollouts;  // by the name that the adapter answers under
     friend bool operator==(const Content&, const Content&) = default;
   };
   explicit ChannelBook(env::Path folder) : folder_(std::move(folder)) {}
@@ -55,15 +58,16 @@ class ChannelBook {
   /// Empty if nothing was decided yet. @error Corrupt  the file.
   Result<Content> read() const;
   /// @error AlreadyExists  another program changes it. What read() returns.
+  Result<> change(const std::function<void(Content&)>& change) const;
   Result<> set_policy(const std::string& log, ChannelPolicy policy) const;
   Result<> decide(const ledger::RecordId& publication, Decision decision) const;
   /// Held by who takes publications: one at a time. @error AlreadyExists.
   Result<env::FileLock> lock() const;
 
- private:
-  template <typename Change>
-  Result<> update(const Change& change) const;
+  /// The file.
+  env::Path path() const { return folder_ / "book.json"; }
 
+ private:
   env::Path folder_;
 };
 

@@ -111,6 +111,8 @@ class NodeTest : public ::testing::Test {
     trainer_ = trainer.get();
     training_ = std::make_unique<tuning::JobQueue>(
         tuning::QueueSetup{folder_ / "training", *catalog_, clock_, std::move(trainer)});
+    rollouts_ = std::make_unique<release::Rollouts>(release::ChannelBook(folder_ / "channels"),
+                                                    *catalog_, clock_);
     owner_ = env::read_file(folder_ / "owner-token", 4096).value();
     owner_.resize(owner_.find_last_not_of('\n') + 1);
     add_model("tiny");
@@ -119,6 +121,7 @@ class NodeTest : public ::testing::Test {
   void TearDown() override {
     app_.reset();
     residency_.reset();
+    rollouts_.reset();
     training_.reset();
     files_.reset();
     following_.reset();
@@ -150,7 +153,7 @@ class NodeTest : public ::testing::Test {
     settings_.pull.offline = true;
     app_ = App::create(
         Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_, *following_,
-                 *blobs_, *files_, *training_, clock_, [this] { shutdown_asked_ = true; }},
+                 *blobs_, *files_, *training_, *rollouts_, clock_, [this] { shutdown_asked_ = true; }},
         settings_);
   }
 
@@ -213,6 +216,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<pool::FileStore> files_;
   tuning::testing::FakeTrainer* trainer_ = nullptr;  // training_'s
   std::unique_ptr<tuning::JobQueue> training_;       // no thread: tests call look()
+  std::unique_ptr<release::Rollouts> rollouts_;
   std::unique_ptr<pool::Residency> residency_;
   std::unique_ptr<App> app_;
 };

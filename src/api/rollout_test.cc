@@ -1,0 +1,112 @@
+// An adapter that is being tried, as whoever asks the node sees it.
+#include <gtest/gtest.h>
+
+#include "api/testing/test_node.h"
+#include "release/taken.h"
+
+namespace loam::api {
+namespace {
+
+using release::Stage;
+using testing::at;
+using testing::text_of;
+
+ledger::RecordId record(std::uint8_t n) { return {crypto::Digest{n}}; }
+
+class RolloutApiTest : public testing::NodeTest {
+ protected:
+  void begin(Stage stage) {
+    add_adapter("sailor", 1);
+    add_adapter("sailor:next", 2);
+    release::Rollout rollout;
+    rollout.publication = record(2);
+    rollout.adapter = catalog_->find("sailor:next")->adapter->sha256;
+    rollout.adapter_before = catalog_->find("sailor")->adapter->sha256;
+    rollout.stage = stage;
+    ASSERT_TRUE(book_.change(
+        [&](release::ChannelBook::Content& all) { all.rollouts["sailor"] = rollout; }));
+  }
+  void add_adapter(const std::string& name, std::uint8_t publication) {
+    const std::string bytes = catalog::testing::small_adapter().text("general.name", name).bytes();
+    const env::Path file = folder_ / "adapter.gguf";
+    ASSERT_TRUE(env::write_file_atomic(file, bytes));
+    ASSERT_TRUE(catalog_->add_adapter(name, *catalog_->find("tiny"), file,
+                                      crypto::sha256(as_bytes(bytes)),
+                                      release::source_of(record(publication))));
+  }
+  testing::Reply ask() {
+    const auto reply = post("/v1/chat/completions",
+                            R"({"model":"sailor","messages":[{"role":"user","content":"hi"}],)"
+                            R"("max_tokens":4})",
+                            owner_);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return reply;
+  }
+  void rate(const testing::Reply& reply, std::string_view vote) {
+    const auto rated = post("/loam/v1/answers/" + text_of(at(reply.json, "id")) + "/rate",
+                            "{\"vote\":\"" + std::string(vote) + "\"}", owner_);
+    EXPECT_EQ(rated.status, 200) << rated.body;
+  }
+  std::optional<release::Rollout> rollout() {
+    rollouts_->flush();
+    const auto content = book_.read().value();
+    const auto found = content.rollouts.find("sailor");
+    return found == content.rollouts.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  const release::ChannelBook book_{folder_ / "channels"};
+};
+
+TEST_F(RolloutApiTest, EveryTenthAnswerIsTheNewOnesAndTellsSo) {
+  begin(Stage::kShare);
+  std::map<std::string, int> answered;
+  std::set<std::string> fingerprints;
+  for (int i = 0; i < 20; ++i) {
+    const auto reply = ask();
+    ++answered[text_of(at(reply.json, "model"))];
+    fingerprints.insert(text_of(at(reply.json, "system_fingerprint")));
+  }
+  EXPECT_EQ(answered, (std::map<std::string, int>{{"sailor", 18}, {"sailor:next", 2}}));
+  EXPECT_EQ(fingerprints.size(), 2U);
+  EXPECT_EQ(rollout()->answers, 2U);
+}
+
+TEST_F(RolloutApiTest, PrivateVotesTurnAgainstIt) {
+  begin(Stage::kShare);
+  for (int i = 0; i < 30; ++i) {
+    const auto reply = ask();
+    rate(reply, text_of(at(reply.json, "model")) == "sailor" ? "up" : "down");
+  }
+  ASSERT_TRUE(rollout());
+  EXPECT_EQ(rollout()->publication, record(1)) << "the one before";
+  EXPECT_EQ(book_.read()->decisions.at(record(2)).state, release::Decision::State::kRolledBack);
+  EXPECT_FALSE(catalog_->find("sailor:next"));
+  EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
+}
+
+TEST_F(RolloutApiTest, InTheShadowItAnswersTheSamePromptsUnheard) {
+  begin(Stage::kShadow);
+  for (int i = 0; i < 500 && rollout()->stage == Stage::kShadow; ++i)
+    EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
+  EXPECT_EQ(rollout()->stage, Stage::kShare);
+}
+
+TEST_F(RolloutApiTest, IfItCannotBeLoadedTheOneBeforeAnswersThatPromptToo) {
+  begin(Stage::kShare);
+  ASSERT_TRUE(env::remove_file(catalog_->find("sailor:next")->adapter->file));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
+  EXPECT_EQ(rollout()->publication, record(1));
+}
+
+TEST_F(RolloutApiTest, AVoteIsUpOrDownAndOnAnAnswerOfYours) {
+  add_adapter("sailor", 1);
+  const std::string target = "/loam/v1/answers/" + text_of(at(ask().json, "id")) + "/rate";
+  EXPECT_EQ(post(target, R"({"vote":"up"})", owner_).status, 200);
+  EXPECT_EQ(post(target, R"({"vote":"none"})", owner_).status, 400);
+  EXPECT_EQ(post(target, R"({"vote":"sideways"})", owner_).status, 400);
+  EXPECT_EQ(post(target, R"({"vote":"up","choice":7})", owner_).status, 404);
+  EXPECT_EQ(post("/loam/v1/answers/nothing/rate", R"({"vote":"up"})", owner_).status, 404);
+}
+
+}  // namespace
+}  // namespace loam::api

@@ -1,0 +1,216 @@
+#include "release/rollouts.h"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "release/taken.h"
+
+namespace loam::release {
+namespace {
+
+constexpr std::int64_t kLookMs = 1000;
+constexpr std::size_t kVotedMax = 4096;  // answers whose first vote is remembered
+constexpr int kTriesMax = 20;            // to change the book; each waits a tenth of a second
+
+bool is_tried(const Rollout& rollout) { return rollout.stage != Stage::kAll; }
+
+std::string reason_of(const Rollout& rollout) {
+  if (rollout.faults > rollout.answers) return "it could not be loaded";
+  if (rollout.faults > kShadowFaultsMax)
+    return format("{} of {} answers that nobody saw were empty, failed or repeated themselves",
+                  rollout.faults, rollout.answers);
+  return format("people like it less: {} of {} votes were down, {} of {} on the one before",
+                rollout.votes.down, rollout.votes.all(), rollout.before.down, rollout.before.all());
+}
+
+/// What answers under a name goes on as it did before another was tried.
+std::optional<Rollout> without_next(catalog::Catalog& catalog, const std::string& name,
+                                    const Rollout& rollout) {
+  const auto there = catalog.find(name);
+  const auto publication = there ? publication_of(*there) : std::nullopt;
+  if (!publication) return std::nullopt;
+  Rollout out;
+  out.publication = *publication;
+  out.adapter = rollout.adapter_before;
+  out.stage = Stage::kAll;
+  out.votes = rollout.before;
+  return out;
+}
+
+Result<> remove_if_there(catalog::Catalog& catalog, const std::string& name) {
+  const auto removed = catalog.remove(name);
+  if (!removed && removed.error().code != ErrorCode::kNotFound)
+    return std::unexpected(removed.error());
+  return {};
+}
+
+bool has_adapter(const catalog::Model& model, const crypto::Digest& adapter) {
+  return model.adapter && model.adapter->sha256 == adapter;
+}
+
+}  // namespace
+
+Result<std::optional<catalog::Model>> give_up(catalog::Catalog& catalog, const ChannelBook& book,
+                                              const std::string& name, const std::string& why,
+                                              std::int64_t now_ms) {
+  const auto content = LOAM_TRY(book.read());
+  const auto model = LOAM_TRY(catalog.find(name));
+  auto publication = publication_of(model);
+  if (!publication)
+    return fail(ErrorCode::kInvalidArgument,
+                format("rollback {}: it was not taken from a channel", model.name),
+                format("loam rm {} removes it", model.name));
+  std::optional<catalog::Model> back = model;
+  std::optional<Rollout> goes_on;
+  const auto found = content.rollouts.find(model.name);
+  if (found != content.rollouts.end() && is_tried(found->second)) {
+    publication = found->second.publication;
+    goes_on = without_next(catalog, model.name, found->second);
+    LOAM_TRY(remove_if_there(catalog, next_name(model.name)));
+  } else if (found == content.rollouts.end() || has_adapter(model, found->second.adapter)) {
+    // Else this was cut short after the next line: the one before answers already.
+    back = LOAM_TRY(unsettle(catalog, model.name));
+  }
+  LOAM_TRY(book.change([&](ChannelBook::Content& all) {
+    all.decisions[*publication] = {Decision::State::kRolledBack, model.name, why, now_ms};
+    all.rollouts.erase(model.name);
+    if (goes_on) all.rollouts[model.name] = *goes_on;
+  }));
+  return back;
+}
+
+Rollouts::Rollouts(ChannelBook book, catalog::Catalog& catalog, env::Clock& clock)
+    : book_(std::move(book)), catalog_(catalog), clock_(clock) {}
+
+void Rollouts::look(Seen& seen, bool at_once) {
+  const std::int64_t now = clock_.steady_ms();
+  if (!at_once && seen.looked_ms && now - *seen.looked_ms < kLookMs) return;
+  seen.looked_ms = now;
+  const auto stamp = env::stamp(book_.path());
+  if (stamp && seen.stamp && *stamp == *seen.stamp) return;
+  const auto content = book_.read();
+  if (!content) return log::warning("channels", "{}", content.error().message);
+  seen.stamp = stamp ? std::optional(*stamp) : std::nullopt;
+  seen.rollouts = content->rollouts;
+}
+
+std::string Rollouts::answering(const std::string& model) {
+  return seen_.with([&](Seen& seen) {
+    look(seen, false);
+    const auto found = seen.rollouts.find(model);
+    if (found == seen.rollouts.end() || found->second.stage != Stage::kShare) return model;
+    return ++seen.asked[model] % kShareOneOf == 0 ? next_name(model) : model;
+  });
+}
+
+std::optional<std::string> Rollouts::unheard(const std::string& model) {
+  return seen_.with([&](const Seen& seen) -> std::optional<std::string> {
+    const auto found = seen.rollouts.find(model);
+    if (found == seen.rollouts.end() || found->second.stage != Stage::kShadow) return std::nullopt;
+    return next_name(model);
+  });
+}
+
+std::optional<std::string> Rollouts::tried_as(const std::string& model) {
+  return seen_.with([&](const Seen& seen) -> std::optional<std::string> {
+    for (const auto& [name, rollout] : seen.rollouts)
+      if (is_tried(rollout) && next_name(name) == model) return name;
+    return std::nullopt;
+  });
+}
+
+void Rollouts::answered(const std::string& model, bool faulty) {
+  if (const auto name = tried_as(model))
+    count_later(*name, [faulty](Rollout& rollout) { return count_answer(rollout, faulty); });
+}
+
+void Rollouts::cannot_answer(const std::string& model) {
+  if (const auto name = tried_as(model))
+    count_later(*name, [](Rollout& rollout) {
+      rollout.faults = rollout.answers + kShadowFaultsMax + 1;
+      return Step::kRollBack;
+    });
+}
+
+void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
+  struct Concerned {
+    std::string name;
+    bool on_new = false;
+  };
+  const auto concerned = seen_.with([&](Seen& seen) {
+    look(seen, false);
+    std::vector<Concerned> out;
+    for (const auto& [name, rollout] : seen.rollouts)
+      if (rollout.adapter == adapter || rollout.adapter_before == adapter)
+        out.push_back({name, rollout.adapter == adapter});
+    if (out.empty() || std::ranges::find(seen.voted, answer) != seen.voted.end())
+      return std::vector<Concerned>();
+    seen.voted.push_back(answer);
+    if (seen.voted.size() > kVotedMax) seen.voted.pop_front();
+    return out;
+  });
+  for (const auto& [name, on_new] : concerned)
+    count_later(
+        name, [on_new, is_down](Rollout& rollout) { return count_vote(rollout, on_new, is_down); });
+}
+
+void Rollouts::flush() {
+  const auto done = std::make_shared<std::promise<void>>();
+  if (counting_.try_run([done] { done->set_value(); })) done->get_future().wait();
+}
+
+void Rollouts::count_later(const std::string& name, Counting counting) {
+  if (!counting_.try_run([this, name, counting = std::move(counting)] { count(name, counting); }))
+    log::warning("channels", "{}: more votes and answers come than can be counted", name);
+}
+
+void Rollouts::count(const std::string& name, const Counting& counting) {
+  std::optional<Rollout> now;
+  Step step = Step::kStay;
+  Result<> done;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    done = book_.change([&](ChannelBook::Content& content) {
+      const auto found = content.rollouts.find(name);
+      if (found == content.rollouts.end()) return;
+      step = counting(found->second);
+      now = found->second;
+    });
+    if (done || done.error().code != ErrorCode::kAlreadyExists) break;
+  }
+  if (done && now && step != Step::kStay) done = take(name, *now, step);
+  if (!done) log::warning("channels", "{}: {}", name, done.error().message);
+  seen_.with([&](Seen& seen) { look(seen, true); });
+}
+
+Result<> Rollouts::take(const std::string& name, const Rollout& rollout, Step step) {
+  const auto enter = [&](Stage stage) {
+    return book_.change(
+        [&](ChannelBook::Content& content) { content.rollouts[name] = in_stage(rollout, stage); });
+  };
+  log::info("channels", "{}: {}", name, rollout_text(rollout));
+  switch (step) {
+    case Step::kStay: return {};
+    case Step::kShare: return enter(Stage::kShare);
+    case Step::kAll: {
+      const auto there = LOAM_TRY(find_taken(catalog_, name));
+      // Cut short after the next line, it must not take the new one for the one before.
+      if (!there || !has_adapter(*there, rollout.adapter))
+        static_cast<void>(LOAM_TRY(settle(catalog_, next_name(name), name)));
+      LOAM_TRY(enter(Stage::kAll));
+      return remove_if_there(catalog_, next_name(name));
+    }
+    case Step::kRollBack: {
+      const std::string why = reason_of(rollout);
+      static_cast<void>(LOAM_TRY(give_up(catalog_, book_, name, why, clock_.wall_ms())));
+      log::warning("channels", "{} was rolled back: {}", name, why);
+      return {};
+    }
+  }
+  std::unreachable();
+}
+
+}  // namespace loam::release
