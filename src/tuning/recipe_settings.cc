@@ -91,8 +91,7 @@ constexpr Row kRows[] = {
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.kto_rejected_weight, 0, 100}; }},
     {"canaries",
      "`sft`: made-up secrets that are learned among the examples, so that the gate can tell "
-     "whether "
-     "single texts are learned by heart.",
+     "whether single texts are learned by heart.",
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.canaries, 0, 64}; }, true},
 };
 
