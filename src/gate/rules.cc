@@ -45,8 +45,8 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
   const auto gain = bootstrap_mean(gains, draws, one_in(before));
   if (!gain) {
     out.says = format(
-        "{} other adapters were gated before for this base and data set: no gain can "
-        "be told from chance any more; a newer data set begins anew",
+        "{} other adapters were gated before for this base and data set: no gain can be told from "
+        "chance any more; a newer data set begins anew",
         before);
     return out;
   }
@@ -57,8 +57,7 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
   const double needed = wanted > 0 ? count * reach * reach / (wanted * wanted) : 0;
   out.says = format(
       "held-out answers are {:.4f} nat a token likelier than under the base's {:.4f} ({:.6g} of "
-      "100 "
-      "resamples: {:.4f} to {:.4f}; {} answers)",
+      "100 resamples: {:.4f} to {:.4f}; {} answers)",
       nats(gain->mean), nats(mean_of(base)), 100 - 200 / static_cast<double>(one_in(before)),
       nats(gain->low), nats(gain->high), losses.size());
   if (before > 0) out.says += format("; {} other adapters were gated before", before);

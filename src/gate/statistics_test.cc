@@ -72,13 +72,13 @@ double low_sum(const std::vector<std::uint32_t>& ends, std::uint64_t sum) {
 }
 
 TEST(LowSumTest, CountsThrowsOfDice) {
-  EXPECT_DOUBLE_EQ(low_sum({}, 0), 1);
-  EXPECT_DOUBLE_EQ(low_sum({32}, 1), 1.0 / 32);
-  EXPECT_DOUBLE_EQ(low_sum({6, 6}, 1), 0);
-  EXPECT_DOUBLE_EQ(low_sum({6, 6}, 2), 1.0 / 36);
-  EXPECT_DOUBLE_EQ(low_sum({6, 6}, 7), 21.0 / 36);
-  EXPECT_DOUBLE_EQ(low_sum({6, 6}, 12), 1);
-  EXPECT_DOUBLE_EQ(low_sum({2, 3}, 3), 3.0 / 6);
+  EXPECT_NEAR(low_sum({}, 0), 1, 1e-12);
+  EXPECT_NEAR(low_sum({32}, 1), 1.0 / 32, 1e-12);
+  EXPECT_NEAR(low_sum({6, 6}, 1), 0, 1e-12);
+  EXPECT_NEAR(low_sum({6, 6}, 2), 1.0 / 36, 1e-12);
+  EXPECT_NEAR(low_sum({6, 6}, 7), 21.0 / 36, 1e-12);
+  EXPECT_NEAR(low_sum({6, 6}, 12), 1, 1e-12);
+  EXPECT_NEAR(low_sum({2, 3}, 3), 3.0 / 6, 1e-12);
 }
 
 }  // namespace
