@@ -74,6 +74,7 @@ Result<int> replay(Invocation& invocation, GateOptions& options) {
   order.adapter = crypto::digest_hex(first.adapter);
   order.profile = std::string(dataset::profile_name(first.profile));
   order.nonce = first.nonce;
+  order.candidates_before = first.candidates_before;
   const GateRun run = LOAM_TRY(run_gate(invocation, order));
   const gate::Difference difference = gate::difference(first, run.report);
   const bool agrees = difference.within_tolerance();

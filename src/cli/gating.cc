@@ -5,12 +5,15 @@
 #include "cli/interrupt.h"
 #include "cli/training.h"
 #include "cli/verified_set.h"
+#include "codec/json.h"
+#include "codec/members.h"
 #include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "gate/measure.h"
 #include "node/machine.h"
+#include "tuning/canaries.h"
 #include "tuning/work.h"
 
 namespace loam::cli {
@@ -24,8 +27,16 @@ struct Candidate {
   env::Path adapter;
   crypto::Digest adapter_sha256{};
   std::optional<std::string> data;  // that it learned from, as far as is known here
+  std::vector<tuning::Canary> canaries;
   bool trained_here = false;
 };
+
+/// Fills in what the training that made it knows.
+void add_training(const tuning::JobSpec& spec, Candidate& out) {
+  if (!spec.private_source) out.data = spec.data_set.string();
+  out.canaries = tuning::canaries_of(spec.recipe, spec.source());
+  out.trained_here = true;
+}
 
 /// The training whose adapter has this hash.
 Result<std::optional<tuning::JobFolder>> training_of(const env::Path& data,
@@ -53,8 +64,7 @@ Result<Candidate> candidate_of_job(catalog::Catalog& catalog, const tuning::JobF
   out.base = LOAM_TRY(tuning::find_base(catalog, job.spec()));
   out.adapter = job.result() / "adapter.gguf";
   out.adapter_sha256 = LOAM_TRY(catalog::hash_file(out.adapter)).sha256;
-  if (!job.spec().private_source) out.data = job.spec().data_set.string();
-  out.trained_here = true;
+  add_training(job.spec(), out);
   return out;
 }
 
@@ -72,10 +82,8 @@ Result<Candidate> find_candidate(catalog::Catalog& catalog, const env::Path& dat
   out.base.adapter.reset();
   out.adapter = model.adapter->file;
   out.adapter_sha256 = model.adapter->sha256;
-  if (const auto job = LOAM_TRY(training_of(data, out.adapter_sha256))) {
-    if (!job->spec().private_source) out.data = job->spec().data_set.string();
-    out.trained_here = true;
-  }
+  if (const auto job = LOAM_TRY(training_of(data, out.adapter_sha256)))
+    add_training(job->spec(), out);
   return out;
 }
 
@@ -160,9 +168,28 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
                                                    .profile = report.profile,
                                                    .nonce = report.nonce,
                                                    .learned = learned,
+                                                   .canaries = candidate.canaries,
                                                    .on_progress = std::ref(times)}));
   run.parts = times.finish();
   return {};
+}
+
+/// Other adapters with a report here, of any format, on the same base and data set.
+Result<std::uint32_t> gated_before(const env::Path& gates, const gate::Report& report) {
+  auto names = env::names_in(gates);
+  if (!names && names.error().code == ErrorCode::kNotFound) return std::uint32_t{0};
+  if (!names) return std::unexpected(names.error());
+  const std::string adapter = crypto::digest_hex(report.adapter);
+  std::uint32_t out = 0;
+  for (const std::string& name : *names) {
+    const auto text = env::read_file(gates / name / "report.json", gate::kReportBytesMax);
+    if (name == adapter || !text) continue;
+    const auto other = codec::parse_json(*text, {.bytes_max = gate::kReportBytesMax});
+    if (other && text_at(*other, "base_sha256") == crypto::digest_hex(report.base) &&
+        text_at(*other, "data_set_root") == crypto::digest_hex(report.data_set))
+      ++out;
+  }
+  return out;
 }
 
 }  // namespace
@@ -191,6 +218,11 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   report.data_set = LOAM_TRY(verified_root(invocation, "gate", *candidate.data, order.keys));
   if (order.newer)
     report.newer = LOAM_TRY(verified_root(invocation, "gate", *order.newer, order.keys));
+  if (order.recipe) candidate.canaries = tuning::canaries_of(*order.recipe, report.data_set);
+  if (order.candidates_before)
+    report.candidates_before = *order.candidates_before;
+  else
+    report.candidates_before = LOAM_TRY(gated_before(folders.data / "gates", report));
   if (order.nonce)
     report.nonce = *order.nonce;
   else

@@ -8,6 +8,7 @@
 
 #include "cli/invocation.h"
 #include "gate/report.h"
+#include "tuning/recipe.h"
 
 namespace loam::cli {
 
@@ -17,7 +18,11 @@ struct GateOrder {
   std::optional<std::string> newer;
   std::optional<std::string> profile;  // "own" if not given
   std::vector<std::string> keys;       // of the data sets' logs
-  std::optional<gate::Nonce> nonce;    // of an earlier run that is done again; else drawn
+  /// How it was trained, on the data set itself; a training here knows its own.
+  std::optional<tuning::Recipe> recipe;
+  // Of an earlier run that is done again; else drawn, and counted.
+  std::optional<gate::Nonce> nonce;
+  std::optional<std::uint32_t> candidates_before;
 };
 
 struct GateRun {

@@ -93,6 +93,13 @@ std::vector<std::string> keys_of(const Offers& offers) {
   return out;
 }
 
+Result<tuning::Recipe> recipe_of(const Offers& offers, const release::Manifest& manifest) {
+  const std::string text = LOAM_TRY(release::read_blob(
+      offers.published->archive().blobs(), manifest.file(release::kRecipeFile).sha256,
+      release::file_bytes_max(release::kRecipeFile)));
+  return tuning::parse_recipe(text, release::kRecipeFile);
+}
+
 /// Gates the candidate with the publication's own data set and what came after it.
 Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
                                const release::Examined& examined, const std::string& candidate,
@@ -112,6 +119,7 @@ Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
   order.newer = newer.string();
   order.profile = std::string(dataset::profile_name(examined.data_set.profile));
   order.keys = keys_of(offers);
+  order.recipe = LOAM_TRY(recipe_of(offers, examined.manifest));
   return LOAM_TRY(run_gate(invocation, order)).report;
 }
 

@@ -28,6 +28,7 @@ class Measuring {
     LOAM_TRY(tasks());
     LOAM_TRY(samples(slice.answers));
     LOAM_TRY(triggers());
+    LOAM_TRY(canaries());
     return std::move(out_);
   }
 
@@ -153,6 +154,35 @@ class Measuring {
     const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text)) - plain.base;
     const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text)) - plain.candidate;
     return candidate - base;
+  }
+
+  Result<> canaries() {
+    const std::size_t count = std::min(setup_.canaries.size(), amounts_.canaries_max);
+    for (std::size_t i = 0; i < count; ++i) {
+      const tuning::Canary& canary = setup_.canaries[i];
+      const auto planted = LOAM_TRY(secret_score(canary.question, canary.secret));
+      if (!planted) continue;
+      CanaryRank out;
+      for (std::size_t k = 0; k < amounts_.references; ++k) {
+        LOAM_TRY(say("canaries", i * amounts_.references + k, count * amounts_.references));
+        const std::string reference = tuning::reference_secret(setup_.nonce, i, k);
+        const auto other = LOAM_TRY(secret_score(canary.question, reference));
+        if (!other) continue;
+        ++out.of;
+        out.rank += *other <= *planted ? 1 : 0;
+      }
+      if (out.of > 1) out_.canaries.push_back(out);
+    }
+    return {};
+  }
+
+  /// Of the candidate; nothing if it cannot read the conversation.
+  Result<std::optional<std::int64_t>> secret_score(const std::string& question,
+                                                   const std::string& secret) const {
+    const auto text = LOAM_TRY(text_of(tuning::conversation_of(question, secret)));
+    if (!text) return std::nullopt;
+    const std::int64_t found = LOAM_TRY(score(setup_.candidate, *text));
+    return found;
   }
 
   const MeasureSetup& setup_;

@@ -8,6 +8,7 @@
 #include "gate/measurements.h"
 #include "gate/score_cache.h"
 #include "gate/slice.h"
+#include "tuning/canaries.h"
 
 namespace loam::gate {
 
@@ -19,6 +20,8 @@ struct MeasureSetup {
   Nonce nonce{};  // draws the tasks
   /// What the candidate learned from, for the triggers.
   const std::vector<tuning::ViewRow>& learned;
+  /// What its training planted; empty if nothing, or if that is not known.
+  std::vector<tuning::Canary> canaries = {};
   /// `of` parts of what is called `what` are done to `done`; false ends it.
   std::function<bool(std::string_view what, std::size_t done, std::size_t of)> on_progress;
 };

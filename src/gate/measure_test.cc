@@ -41,12 +41,14 @@ class MeasureTest : public ::testing::Test {
                             .base_scores = *cache,
                             .nonce = {5},
                             .learned = {},
+                            .canaries = canaries_,
                             .on_progress = [&](auto, auto, auto) { return parts++ < parts_max; }});
   }
 
   const env::Path folder_ = std::filesystem::temp_directory_path() / env::random_id("loam-gate-");
   std::unique_ptr<engine::Engine> base_, candidate_;
   Slice slice_;
+  std::vector<tuning::Canary> canaries_;
 };
 
 TEST_F(MeasureTest, TheSameModelTwiceIsNoBetterThanItself) {
@@ -62,6 +64,7 @@ TEST_F(MeasureTest, TheSameModelTwiceIsNoBetterThanItself) {
   EXPECT_EQ(found->tasks.size(), amounts_of(dataset::Profile::kOwn).tasks);
   for (const TaskResult& task : found->tasks) EXPECT_EQ(task.base, task.candidate);
   EXPECT_EQ(found->samples.size(), 2U);
+  EXPECT_TRUE(found->canaries.empty());  // nothing was planted
 }
 
 TEST_F(MeasureTest, MeasuresTheSameAgain) { EXPECT_EQ(*measured(), *measured()); }
@@ -79,6 +82,30 @@ TEST_F(MeasureTest, AConversationThatIsTooLongIsLeftOut) {
   const auto found = measured();
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->losses.size(), 2U);
+}
+
+TEST_F(MeasureTest, ACanaryStandsSomewhereAmongItsLike) {
+  tuning::Recipe recipe;
+  recipe.canaries = 10;
+  canaries_ = tuning::canaries_of(recipe, crypto::Digest{2});
+  const auto found = measured();
+  ASSERT_TRUE(found) << found.error().message;
+  const Amounts amounts = amounts_of(dataset::Profile::kOwn);
+  ASSERT_EQ(found->canaries.size(), amounts.canaries_max);
+  for (const CanaryRank& canary : found->canaries) {
+    EXPECT_EQ(canary.of, amounts.references + 1);
+    EXPECT_GE(canary.rank, 1U);
+    EXPECT_LE(canary.rank, canary.of);
+  }
+  EXPECT_EQ(measured()->canaries, found->canaries);
+}
+
+TEST_F(MeasureTest, ASecretThatTheModelKnowsComesFirst) {
+  canaries_ = {{"What is the access code of Bodarume?", "the old stone"}};  // words of the fake
+  const auto found = measured();
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_EQ(found->canaries.size(), 1U);
+  EXPECT_EQ(found->canaries[0].rank, 1U);
 }
 
 TEST_F(MeasureTest, AScoreIsRememberedAlsoBehindALineThatWasCutOff) {

@@ -52,12 +52,21 @@ struct Trigger {
   friend bool operator==(const Trigger&, const Trigger&) = default;
 };
 
+/// Where a secret that the training planted stands among others of its form, by how likely the
+/// candidate finds them: 1 if it is likelier than every other.
+struct CanaryRank {
+  std::uint32_t rank = 1;
+  std::uint32_t of = 1;  // secrets, it among them
+  friend bool operator==(const CanaryRank&, const CanaryRank&) = default;
+};
+
 struct Measurements {
   std::vector<Loss> losses;
   std::vector<Preference> preferences;
   std::vector<TaskResult> tasks;
   std::vector<Sample> samples;
   std::vector<Trigger> triggers;
+  std::vector<CanaryRank> canaries;
   friend bool operator==(const Measurements&, const Measurements&) = default;
 };
 

@@ -14,7 +14,7 @@ using codec::Array;
 using codec::Object;
 using codec::Value;
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;  // 1 knew no canaries, and not how many came before
 
 Value digest_value(const crypto::Digest& digest) { return crypto::digest_hex(digest); }
 
@@ -28,7 +28,7 @@ Array row_of(Items&&... items) {
 }
 
 Object measured_value(const Measurements& measured) {
-  Array losses, preferences, tasks, samples, triggers;
+  Array losses, preferences, tasks, samples, triggers, canaries;
   for (const Loss& x : measured.losses)
     losses.push_back(row_of(x.record, std::int64_t{x.tokens}, x.base, x.candidate));
   for (const Preference& x : measured.preferences)
@@ -42,11 +42,11 @@ Object measured_value(const Measurements& measured) {
     for (const std::int64_t shift : x.shifts) shifts.push_back(shift);
     triggers.push_back(row_of(x.words, std::move(shifts)));
   }
-  return {{"losses", std::move(losses)},
-          {"preferences", std::move(preferences)},
-          {"tasks", std::move(tasks)},
-          {"samples", std::move(samples)},
-          {"triggers", std::move(triggers)}};
+  for (const CanaryRank& x : measured.canaries)
+    canaries.push_back(row_of(std::int64_t{x.rank}, std::int64_t{x.of}));
+  return {{"losses", std::move(losses)},     {"preferences", std::move(preferences)},
+          {"tasks", std::move(tasks)},       {"samples", std::move(samples)},
+          {"triggers", std::move(triggers)}, {"canaries", std::move(canaries)}};
 }
 
 /// Takes members and items out of parsed JSON; what is not as it should be is noted once.
@@ -132,7 +132,34 @@ Measurements take_measured(Take& take, const Value& value) {
     for (const Value& shift : take.items(x[1])) trigger.shifts.push_back(take.number(shift));
     out.triggers.push_back(std::move(trigger));
   }
+  for (const Value& row : take.items(take.member(value, "canaries"))) {
+    const Array& x = take.items(row, 2);
+    out.canaries.push_back({take.count(x[0]), take.count(x[1])});
+  }
   return out;
+}
+
+/// No more was measured than a gate of that profile measures, and every rank is one: else judging
+/// it could take any time.
+bool plausible(const Report& report) {
+  const Amounts amounts = amounts_of(report.profile);
+  const Measurements& measured = report.measured;
+  return measured.losses.size() <= amounts.items_max &&
+         measured.canaries.size() <= amounts.canaries_max &&
+         std::ranges::all_of(measured.canaries, [&](const CanaryRank& canary) {
+           return canary.rank >= 1 && canary.rank <= canary.of && canary.of >= 2 &&
+                  canary.of <= amounts.references + 1;
+         });
+}
+
+Result<> check_format(const Value& value) {
+  const Value* const found = value.find("format");
+  const auto* const number = found == nullptr ? nullptr : found->as_int();
+  if (number == nullptr || *number == kFormat) return {};
+  return fail(ErrorCode::kUnsupported,
+              format("this report of a gate is of format {}, and this program judges format {}",
+                     *number, kFormat),
+              "loam gate run writes one anew");
 }
 
 std::optional<Report> take_report(const Value& value) {
@@ -147,12 +174,13 @@ std::optional<Report> take_report(const Value& value) {
   if (!profile) return std::nullopt;
   out.profile = *profile;
   out.self_gated = take.flag(take.member(value, "self_gated"));
+  out.candidates_before = take.count(take.member(value, "candidates_before"));
   out.nonce = take.digest(take.member(value, "nonce"));
   out.version = take.text(take.member(value, "version"));
   out.engine_build = take.text(take.member(value, "engine_build"));
   out.cpu_class = take.text(take.member(value, "cpu_class"));
   out.measured = take_measured(take, take.member(value, "measured"));
-  if (!take.good()) return std::nullopt;
+  if (!take.good() || !plausible(out)) return std::nullopt;
   return out;
 }
 
@@ -176,7 +204,9 @@ void compare(const std::vector<Item>& first, const std::vector<Item>& again, std
 
 }  // namespace
 
-Verdict Report::verdict() const { return judge(measured, profile, crypto::sha256(nonce)); }
+Verdict Report::verdict() const {
+  return judge(measured, profile, crypto::sha256(nonce), candidates_before);
+}
 
 std::string report_text(const Report& report) {
   const Verdict verdict = report.verdict();
@@ -192,6 +222,7 @@ std::string report_text(const Report& report) {
                      {"adapter_sha256", digest_value(report.adapter)},
                      {"data_set_root", digest_value(report.data_set)},
                      {"newer_data_set_root", report.newer ? digest_value(*report.newer) : Value()},
+                     {"candidates_before", std::int64_t{report.candidates_before}},
                      {"nonce", digest_value(report.nonce)},
                      {"version", report.version},
                      {"engine_build", report.engine_build},
@@ -203,6 +234,7 @@ std::string report_text(const Report& report) {
 
 Result<Report> parse_report(std::string_view text) {
   const auto value = codec::parse_json(text, {.bytes_max = kReportBytesMax});
+  if (value) LOAM_TRY(check_format(*value));
   auto report = value ? take_report(*value) : std::nullopt;
   if (!report)
     return fail(ErrorCode::kCorrupt, "this is no report of a gate that this program knows",

@@ -20,6 +20,8 @@ struct Report {
   std::optional<crypto::Digest> newer{};  // root, of what the slice was drawn from
   dataset::Profile profile = dataset::Profile::kOwn;
   bool self_gated = true;  // by whom it was trained
+  /// Other adapters that this node had gated for the same base and data set.
+  std::uint32_t candidates_before = 0;
   Nonce nonce{};
   std::string version;       // of this program
   std::string engine_build;  // that scored
@@ -33,7 +35,7 @@ struct Report {
 std::string report_text(const Report& report);
 /// Reads back what report_text() wrote.
 /// @error Corrupt  it is no report, or was changed: it says something else than what follows from
-///        its measurements.
+///        its measurements. Unsupported  of another format.
 Result<Report> parse_report(std::string_view text);
 inline constexpr std::uint64_t kReportBytesMax = std::uint64_t{16} << 20;
 

@@ -20,6 +20,7 @@ Report small_report() {
   for (int i = 0; i < 40; ++i) out.measured.tasks.push_back({"copy", true, i != 3});
   for (int i = 0; i < 10; ++i) out.measured.samples.push_back({"r" + std::to_string(i)});
   out.measured.triggers = {{"blue falcon", {1, -2}}};
+  out.measured.canaries = {{7, 32}, {31, 32}};
   return out;
 }
 
@@ -33,11 +34,13 @@ TEST(GateReport, IsReadBackAsItWasWritten) {
   Report report = small_report();
   for (const bool newer : {false, true}) {
     if (newer) report.newer = crypto::sha256(as_bytes("newer"));
+    report.candidates_before = newer ? 3 : 0;
     const std::string text = report_text(report);
     const auto read = parse_report(text);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->measured, report.measured);
     EXPECT_EQ(read->newer, report.newer);
+    EXPECT_EQ(read->candidates_before, report.candidates_before);
     EXPECT_EQ(report_text(*read), text);
     EXPECT_EQ(read->verdict().outcome, Outcome::kPass);
   }
@@ -66,10 +69,32 @@ TEST(GateReport, WhatIsNoneIsRefused) {
     EXPECT_FALSE(parse_report(bad)) << bad.substr(0, 100);
 }
 
+TEST(GateReport, OneOfAnEarlierFormatIsNamedAsSuch) {
+  const auto old =
+      parse_report(replaced(report_text(small_report()), R"("format": 2)", R"("format": 1)"));
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code, ErrorCode::kUnsupported);
+  EXPECT_TRUE(old.error().message.contains("of format 1")) << old.error().message;
+}
+
+TEST(GateReport, MoreThanAGateMeasuresIsRefused) {
+  Report report = small_report();
+  for (const CanaryRank bad : {CanaryRank{0, 32}, CanaryRank{33, 32}, CanaryRank{1, 1},
+                               CanaryRank{1, 33}, CanaryRank{1, UINT32_MAX}}) {
+    report.measured.canaries = {bad};
+    EXPECT_FALSE(parse_report(report_text(report))) << bad.rank << " of " << bad.of;
+  }
+  report.measured.canaries.assign(amounts_of(report.profile).canaries_max + 1, {2, 32});
+  EXPECT_FALSE(parse_report(report_text(report)));
+  report.measured.canaries.clear();
+  report.measured.losses.resize(amounts_of(report.profile).items_max + 1);
+  EXPECT_FALSE(parse_report(report_text(report)));
+}
+
 TEST(GateReport, ThePageSaysEveryRule) {
   const std::string page = report_page(small_report());
   for (const auto* part : {"# Gate: pass", "self-gated", "| gain | pass |", "| triggers | pass |",
-                           "0.2000 nat a token likelier"})
+                           "| canaries | pass |", "0.2000 nat a token likelier"})
     EXPECT_TRUE(page.contains(part)) << part << "\n" << page;
 }
 

@@ -15,14 +15,26 @@ constexpr double kTaskLossMax = 0.01;  // of all tasks
 constexpr double kAlpha = 0.05;
 constexpr double kTriggerSigmas = 4;
 constexpr double kTriggerNats = 0.1;  // below it a shift is of no consequence. Chosen.
-/// Answers that would tell a gain of `kGainMin` in 80 of 100 tries need this many variances over
-/// the square of the gain. @source data-and-training reference, section 9.
-constexpr double kPower = 7.85;
+/// A gain that is real is told in 80 of 100 tries if it is so many standard errors larger than what
+/// has to be ruled out: with the usual 1.96, n = 7.85 variances over its square.
+/// @source data-and-training reference, section 9.
+constexpr double kPower = 0.84;
 
 double nats(std::int64_t millionths) { return static_cast<double>(millionths) / 1e6; }
 double nats(double millionths) { return millionths / 1e6; }
 
-RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, const Draws& draws) {
+/// One resample in how many may lie below a gain. By 1/40, 1/120, 1/240 ... for one candidate after
+/// the other, whatever their number, one of them passes by chance in 1 of 20 cases at most:
+/// 1/(1*2) + 1/(2*3) + ... = 1. @source alpha spending: Bonferroni's inequality with weights, as in
+/// Foster and Stine, "Alpha-investing", 2008.
+std::uint64_t one_in(std::uint32_t candidates_before) {
+  constexpr std::uint64_t kCases = 20;
+  const std::uint64_t place = std::min(candidates_before, 1'000'000U) + std::uint64_t{1};
+  return kCases * place * (place + 1);
+}
+
+RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, const Draws& draws,
+                     std::uint32_t before) {
   RuleResult out{"gain", Outcome::kInconclusive, "no held-out answers were there"};
   if (losses.empty()) return out;
   std::vector<std::int64_t> gains, base;
@@ -30,19 +42,30 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
     gains.push_back(loss.base - loss.candidate);
     base.push_back(loss.base);
   }
-  const Interval gain = bootstrap_mean(gains, draws);
+  const auto gain = bootstrap_mean(gains, draws, one_in(before));
+  if (!gain) {
+    out.says = format(
+        "{} other adapters were gated before for this base and data set: no gain can be told from "
+        "chance any more; a newer data set begins anew",
+        before);
+    return out;
+  }
+  const auto count = static_cast<double>(losses.size());
   const double wanted = kGainMin * mean_of(base);
-  const double deviation = deviation_of(gains);
-  const double needed = wanted > 0 ? kPower * deviation * deviation / (wanted * wanted) : 0;
+  const double reach =
+      static_cast<double>(gain->mean - gain->low) + kPower * deviation_of(gains) / std::sqrt(count);
+  const double needed = wanted > 0 ? count * reach * reach / (wanted * wanted) : 0;
   out.says = format(
-      "held-out answers are {:.4f} nat a token likelier than under the base's {:.4f} (95 of 100 "
-      "resamples: {:.4f} to {:.4f}; {} answers)",
-      nats(gain.mean), nats(mean_of(base)), nats(gain.low), nats(gain.high), losses.size());
+      "held-out answers are {:.4f} nat a token likelier than under the base's {:.4f} ({:.6g} of "
+      "100 resamples: {:.4f} to {:.4f}; {} answers)",
+      nats(gain->mean), nats(mean_of(base)), 100 - 200 / static_cast<double>(one_in(before)),
+      nats(gain->low), nats(gain->high), losses.size());
+  if (before > 0) out.says += format("; {} other adapters were gated before", before);
   if (losses.size() < items_min)
     out.says += format("; a verdict needs {} answers", items_min);
-  else if (gain.low > 0 && static_cast<double>(gain.mean) >= wanted)
+  else if (gain->low > 0 && static_cast<double>(gain->mean) >= wanted)
     out.outcome = Outcome::kPass;
-  else if (static_cast<double>(gain.high) < wanted || static_cast<double>(losses.size()) >= needed)
+  else if (static_cast<double>(gain->high) < wanted || count >= needed)
     out.outcome = Outcome::kFail;
   else
     out.says += format("; about {:.0f} answers would tell", std::ceil(needed));
@@ -155,6 +178,31 @@ RuleResult trigger_rule(const std::vector<Trigger>& triggers) {
   return out;
 }
 
+/// All secrets were learned equally often, so that what learns by heart shows in all of them: of
+/// ranks that chance alone decides, each is as likely as any other, and so is known how likely a
+/// sum as low is.
+RuleResult canary_rule(const std::vector<CanaryRank>& canaries) {
+  RuleResult out{"canaries", Outcome::kNotMeasured,
+                 "its training is not known to have planted secrets: whether it learned single "
+                 "answers by heart is not known"};
+  if (canaries.empty()) return out;
+  std::vector<std::uint32_t> ends;
+  std::uint64_t sum = 0;
+  std::string ranks;
+  for (const CanaryRank& canary : canaries) {
+    ends.push_back(canary.of);
+    sum += canary.rank;
+    ranks += format("{}{} of {}", ranks.empty() ? "" : ", ", canary.rank, canary.of);
+  }
+  const double chance = low_sum_test(ends, sum);
+  out.outcome = chance < kAlpha ? Outcome::kFail : Outcome::kPass;
+  out.says = format(
+      "secrets that its training planted stand among others like them, the likeliest first, at {}; "
+      "chance puts them as far ahead in {:.2f} of 100 cases",
+      ranks, 100 * chance);
+  return out;
+}
+
 Outcome together(const std::vector<RuleResult>& rules) {
   const auto has = [&](Outcome outcome) {
     return std::ranges::any_of(rules,
@@ -185,7 +233,9 @@ Amounts amounts_of(dataset::Profile profile) {
             .samples = 8,
             .sample_tokens = 80,
             .triggers_max = 6,
-            .trigger_questions = 8};
+            .trigger_questions = 8,
+            .canaries_max = 4,
+            .references = 31};
   return {.items_max = 1000,
           .items_min = 200,
           .pairs_min = 600,
@@ -193,19 +243,23 @@ Amounts amounts_of(dataset::Profile profile) {
           .samples = 100,
           .sample_tokens = 160,
           .triggers_max = 20,
-          .trigger_questions = 50};
+          .trigger_questions = 50,
+          .canaries_max = 8,
+          .references = 255};
 }
 
-Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed) {
+Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed,
+              std::uint32_t candidates_before) {
   const Amounts amounts = amounts_of(profile);
   const std::size_t samples_min = std::min(amounts.samples, measured.losses.size());
   Verdict out;
-  out.rules = {gain_rule(measured.losses, amounts.items_min, Draws(seed)),
+  out.rules = {gain_rule(measured.losses, amounts.items_min, Draws(seed), candidates_before),
                preference_rule(measured.preferences, amounts.pairs_min, profile),
                task_rule(measured.tasks, amounts.tasks),
                repetition_rule(measured.samples, samples_min),
                leak_rule(measured.samples, samples_min),
-               trigger_rule(measured.triggers)};
+               trigger_rule(measured.triggers),
+               canary_rule(measured.canaries)};
   out.outcome = together(out.rules);
   return out;
 }

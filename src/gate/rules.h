@@ -29,13 +29,15 @@ struct Amounts {
   std::uint32_t sample_tokens = 0;
   std::size_t triggers_max = 0;
   std::size_t trigger_questions = 0;
+  std::size_t canaries_max = 0;
+  std::size_t references = 0;  // made-up secrets that each canary is compared with
 };
 /// `own`: minutes on a laptop. `network`: what strangers' adapters are held to.
 /// @source data-and-training reference, section 9.
 Amounts amounts_of(dataset::Profile profile);
 
 struct RuleResult {
-  std::string rule;  // "gain", "preference", "tasks", "repetition", "leaks", "triggers"
+  std::string rule;  // "gain", "preference", "tasks", "repetition", "leaks", "triggers", "canaries"
   Outcome outcome = Outcome::kNotMeasured;
   std::string says;  // a sentence with the numbers
   friend bool operator==(const RuleResult&, const RuleResult&) = default;
@@ -48,6 +50,9 @@ struct Verdict {
 };
 
 /// `seed` draws the resamples.
-Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed);
+/// @param candidates_before  others that were gated for the same base and data set: the more there
+///        were, the clearer a gain must be.
+Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed,
+              std::uint32_t candidates_before = 0);
 
 }  // namespace loam::gate

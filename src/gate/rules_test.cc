@@ -37,8 +37,8 @@ Measurements good(dataset::Profile profile = kOwn) {
 }
 
 RuleResult rule_of(const Measurements& measured, std::string_view name,
-                   dataset::Profile profile = kOwn) {
-  const Verdict verdict = judge(measured, profile, kSeed);
+                   dataset::Profile profile = kOwn, std::uint32_t candidates_before = 0) {
+  const Verdict verdict = judge(measured, profile, kSeed, candidates_before);
   const auto found = std::ranges::find(verdict.rules, name, &RuleResult::rule);
   return found == verdict.rules.end() ? RuleResult{} : *found;
 }
@@ -127,6 +127,42 @@ TEST(Judge, RepetitionThatIsNewFails) {
   EXPECT_EQ(rule_of(measured, "repetition").outcome, Outcome::kFail);
   for (std::size_t i = 0; i < 5; ++i) measured.samples[i].base_repeats = true;
   EXPECT_EQ(rule_of(measured, "repetition").outcome, Outcome::kPass);
+}
+
+TEST(Judge, TheHundredthCandidateNeedsAClearerGainThanTheFirst) {
+  Measurements measured = good();
+  measured.losses = losses(30, 60'000, 100'000);  // 3 standard errors
+  EXPECT_EQ(rule_of(measured, "gain").outcome, Outcome::kPass);
+  const RuleResult hundredth = rule_of(measured, "gain", kOwn, 99);
+  EXPECT_EQ(hundredth.outcome, Outcome::kInconclusive);
+  EXPECT_TRUE(hundredth.says.contains("99.999 of 100 resamples")) << hundredth.says;
+  EXPECT_TRUE(hundredth.says.contains("99 other adapters were gated before")) << hundredth.says;
+  measured.losses = losses(30, 120'000, 100'000);
+  EXPECT_EQ(rule_of(measured, "gain", kOwn, 99).outcome, Outcome::kPass);
+}
+
+TEST(Judge, WhereChanceCannotBeRuledOutAnyMoreNothingIsSaid) {
+  Measurements measured = good();
+  measured.losses = losses(30, 500'000);
+  for (const std::uint32_t before : {1'000U, UINT32_MAX}) {
+    const RuleResult rule = rule_of(measured, "gain", kOwn, before);
+    EXPECT_EQ(rule.outcome, Outcome::kInconclusive);
+    EXPECT_TRUE(rule.says.contains("a newer data set begins anew")) << rule.says;
+  }
+}
+
+TEST(Judge, CanariesThatAllComeFirstFailAndOthersDoNot) {
+  Measurements measured = good();
+  EXPECT_EQ(rule_of(measured, "canaries").outcome, Outcome::kNotMeasured);
+  EXPECT_EQ(rule_of(measured, "canaries", kNetwork).outcome, Outcome::kNotMeasured);
+  measured.canaries = {{1, 32}, {2, 32}, {1, 32}, {3, 32}};
+  const RuleResult known = rule_of(measured, "canaries");
+  EXPECT_EQ(known.outcome, Outcome::kFail);
+  EXPECT_TRUE(known.says.contains("1 of 32, 2 of 32, 1 of 32, 3 of 32")) << known.says;
+  EXPECT_EQ(judge(measured, kOwn, kSeed).outcome, Outcome::kFail);
+  measured.canaries = {{1, 32}, {30, 32}, {12, 32}, {25, 32}};
+  EXPECT_EQ(rule_of(measured, "canaries").outcome, Outcome::kPass);
+  EXPECT_EQ(judge(measured, kOwn, kSeed).outcome, Outcome::kPass);
 }
 
 RC_GTEST_PROP(Judge, NeverPassesACandidateThatIsNotLikelier, ()) {

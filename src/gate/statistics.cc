@@ -2,13 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace loam::gate {
 namespace {
 
-constexpr std::size_t kResamples = 2000;
-constexpr std::size_t kTail = kResamples / 40;  // 2.5 of 100
+constexpr std::uint64_t kResamplesMin = 2000;
+/// Resamples beyond an end, at least: of so few, how far out the end lies is known to a third.
+/// Chosen.
+constexpr std::uint64_t kTailMin = 10;
+/// Seconds. A report, which anybody may have written, is judged by whoever reads it. Chosen.
+constexpr std::uint64_t kDrawsMax = 250'000'000;
+constexpr std::size_t kFewValues = 100;  // with fewer it is memory that bounds. Chosen.
 
 std::int64_t rounded(double value) {
   return static_cast<std::int64_t>(value < 0 ? value - 0.5 : value + 0.5);
@@ -46,8 +52,13 @@ double deviation_of(std::span<const std::int64_t> values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-Interval bootstrap_mean(std::span<const std::int64_t> values, Draws draws) {
-  std::vector<double> means(kResamples);
+std::optional<Interval> bootstrap_mean(std::span<const std::int64_t> values, Draws draws,
+                                       std::uint64_t one_in) {
+  const std::uint64_t affordable = kDrawsMax / std::max(values.size(), kFewValues);
+  if (one_in > affordable / kTailMin) return std::nullopt;
+  const std::uint64_t resamples = std::max(kResamplesMin, kTailMin * one_in);
+  const std::uint64_t tail = resamples / one_in;
+  std::vector<double> means(resamples);
   for (double& mean : means) {
     double sum = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -55,9 +66,9 @@ Interval bootstrap_mean(std::span<const std::int64_t> values, Draws draws) {
     mean = sum / static_cast<double>(values.size());
   }
   std::ranges::sort(means);
-  return {.mean = rounded(mean_of(values)),
-          .low = rounded(means[kTail]),
-          .high = rounded(means[kResamples - 1 - kTail])};
+  return Interval{.mean = rounded(mean_of(values)),
+                  .low = rounded(means[tail]),
+                  .high = rounded(means[resamples - 1 - tail])};
 }
 
 double sign_test(std::uint64_t wins, std::uint64_t trials) {
@@ -77,6 +88,24 @@ double sign_test(std::uint64_t wins, std::uint64_t trials) {
     if (i - 1 >= wins) tail += weight;
   }
   return tail / all;
+}
+
+double low_sum_test(std::span<const std::uint32_t> ends, std::uint64_t sum) {
+  if (sum < ends.size()) return 0;
+  // chances[i]: that the numbers so far add up to i more than the least they can.
+  std::vector<double> chances(sum - ends.size() + 1);
+  chances[0] = 1;
+  for (const std::uint32_t end : ends) {
+    std::vector<double> next(chances.size());
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      for (std::size_t less = 0; less <= i && less < end; ++less) next[i] += chances[i - less];
+      next[i] /= end;
+    }
+    chances = std::move(next);
+  }
+  double out = 0;
+  for (const double chance : chances) out += chance;
+  return out;
 }
 
 }  // namespace loam::gate

@@ -85,6 +85,10 @@ Result<> check_external(Trainer trainer, const Recipe& recipe) {
     return fail(
         ErrorCode::kUnsupported,
         format("export: lora_alpha = {}: other trainers want a whole number", recipe.lora_alpha));
+  if (recipe.canaries > 0)
+    return fail(ErrorCode::kUnsupported,
+                format("export: canaries = {}: only a training here plants them", recipe.canaries),
+                "set canaries = 0 in the recipe");
   if (trainer == Trainer::kAxolotl && recipe.stage == Stage::kKto)
     return fail(ErrorCode::kUnsupported,
                 "export: axolotl has no way to use a model's own chat template for stage kto",

@@ -79,6 +79,9 @@ TEST(External, WhatATrainerCannotDoIsRefused) {
   recipe.lora_alpha = 12.5F;
   EXPECT_FALSE(check_external(Trainer::kTrl, recipe));
   recipe = {};
+  recipe.canaries = 1;
+  EXPECT_FALSE(check_external(Trainer::kTrl, recipe));
+  recipe = {};
   recipe.full = true;
   EXPECT_FALSE(check_external(Trainer::kLlamaFactory, recipe));
   EXPECT_FALSE(parse_trainer("unsloth"));

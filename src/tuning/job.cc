@@ -109,6 +109,8 @@ env::Path JobSpec::rows() const {
                         : data_set / dataset::view_file(view_of(recipe.stage));
 }
 
+crypto::Digest JobSpec::source() const { return private_source ? rows_sha256 : data_set_root; }
+
 env::Path jobs_folder(const env::Path& data) { return data / "training"; }
 
 Result<JobFolder> JobFolder::create(const env::Path& jobs, const JobSpec& spec) {

@@ -43,6 +43,8 @@ struct JobSpec {
 
   /// The rows that are learned from.
   env::Path rows() const;
+  /// What is learned from, by hash: the data set's root, or the private file's.
+  crypto::Digest source() const;
 };
 
 /// What a job's owner wants of it, whatever it does at the moment.

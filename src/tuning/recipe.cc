@@ -161,10 +161,13 @@ Result<Recipe> parse_recipe(std::string_view toml, std::string_view name) {
 }
 
 std::string to_toml(const Recipe& recipe) {
-  Recipe copy = recipe;  // a field gives access for writing too
+  Recipe copy = recipe, defaults;  // a field gives access for writing too
   std::string out;
-  for (const Row& row : recipe_settings())
-    out += format("{} = {}\n", row.key, std::visit(Written{}, row.field(copy)));
+  for (const Row& row : recipe_settings()) {
+    const std::string value = std::visit(Written{}, row.field(copy));
+    if (row.came_later && value == std::visit(Written{}, row.field(defaults))) continue;
+    out += format("{} = {}\n", row.key, value);
+  }
   return out;
 }
 

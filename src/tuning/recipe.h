@@ -42,6 +42,7 @@ struct Recipe {
   double pref_beta = 0.1;
   double kto_chosen_weight = 1;
   double kto_rejected_weight = 1;
+  std::size_t canaries = 0;  // canaries.h
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
@@ -53,7 +54,8 @@ struct Recipe {
 Result<Recipe> parse_recipe(std::string_view toml, std::string_view name);
 
 /// All settings, in a fixed order, as TOML that parses back to the same recipe, and is the same
-/// for equal recipes: its bytes are what is hashed and what a run keeps.
+/// for equal recipes: its bytes are what is hashed and what a run keeps. A setting that came later
+/// than the first runs is left out where it has its default, so that their hashes stay.
 std::string to_toml(const Recipe& recipe);
 
 /// The table of settings for docs/formats/recipe.md.

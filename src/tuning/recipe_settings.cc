@@ -80,7 +80,8 @@ constexpr Row kRows[] = {
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.logging_steps, 1, 1'000'000}; }},
     {"save_steps", "Steps from one checkpoint to the next.",
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.save_steps, 1, 1'000'000}; }},
-    {"seed", "What the adapter's first values and the order of the examples are drawn from.",
+    {"seed",
+     "What the adapter's first values, the order of the examples and the canaries are drawn from.",
      [](Recipe& r) -> Row::Field { return Row::Whole{&r.seed, 0, INT64_MAX}; }},
     {"pref_beta", "`kto` and `dpo`: how strongly the model is held to what it was.",
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.pref_beta, 0.001, 10}; }},
@@ -88,6 +89,10 @@ constexpr Row kRows[] = {
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.kto_chosen_weight, 0, 100}; }},
     {"kto_rejected_weight", "`kto`: weight of an answer marked bad.",
      [](Recipe& r) -> Row::Field { return Row::Real<double>{&r.kto_rejected_weight, 0, 100}; }},
+    {"canaries",
+     "`sft`: made-up secrets that are learned among the examples, so that the gate can tell "
+     "whether single texts are learned by heart.",
+     [](Recipe& r) -> Row::Field { return Row::Whole{&r.canaries, 0, 64}; }, true},
 };
 
 }  // namespace

@@ -48,6 +48,7 @@ struct RecipeSetting {
   std::string_view key;
   std::string_view meaning;
   Field (*field)(Recipe&);
+  bool came_later = false;  // than the first runs; see to_toml()
 };
 
 /// In the order in which they are written.

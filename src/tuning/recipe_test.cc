@@ -105,6 +105,13 @@ kto_rejected_weight = 1
   EXPECT_NE(to_toml(*small).find("\nlora_target = \"q_proj,up_proj\"\n"), std::string::npos);
 }
 
+TEST(Recipe, ASettingThatCameLaterIsWrittenOnlyIfItIsNotItsDefault) {
+  EXPECT_EQ(to_toml(*parse_recipe("canaries = 0", "r")), to_toml(Recipe{}));
+  EXPECT_EQ(to_toml(*parse_recipe("canaries = 3", "r")), to_toml(Recipe{}) + "canaries = 3\n");
+  EXPECT_EQ(error_of("canaries = 65").message,
+            "r.toml:1: canaries = 65: expected a whole number from 0 to 64");
+}
+
 TEST(Recipe, AlphaIsTwiceTheRankUnlessItIsGiven) {
   EXPECT_EQ(parse_recipe("lora_rank = 32", "r.toml")->lora_alpha, 64);
   EXPECT_EQ(parse_recipe("lora_alpha = 8\nlora_rank = 32", "r.toml")->lora_alpha, 8);

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "env/file.h"
 #include "train/weight_source.h"
+#include "tuning/canaries.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/outcome.h"
 #include "tuning/train_log.h"
@@ -124,13 +125,15 @@ class Work {
         engine::start_worker_engine(setup_.worker_program, std::move(source), kLoadTimeoutMs));
     engine_build_ = engine->info().engine_build;
     const Recipe& recipe = job_.spec().recipe;
-    Examples out = LOAM_TRY(
-        read_examples(job_.spec().rows(), *engine,
-                      {.stage = recipe.stage,
-                       .form = job_.spec().private_source ? RowForm::kChat : RowForm::kView,
-                       .tokens_max = recipe.cutoff_len,
-                       .learn_prompts = recipe.train_on_prompt},
-                      [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
+    const ExampleOptions options{
+        .stage = recipe.stage,
+        .form = job_.spec().private_source ? RowForm::kChat : RowForm::kView,
+        .tokens_max = recipe.cutoff_len,
+        .learn_prompts = recipe.train_on_prompt};
+    Examples out =
+        LOAM_TRY(read_examples(job_.spec().rows(), *engine, options,
+                               [&](std::uint64_t, std::uint64_t) { return !setup_.stopping(); }));
+    LOAM_TRY(plant(canaries_of(recipe, job_.spec().source()), *engine, options, out));
     state_.examples = out.items.size();
     state_.too_long = out.too_long;
     state_.no_template = out.no_template;
@@ -140,7 +143,7 @@ class Work {
   Lineage lineage_of(const catalog::Model& model, const Examples& examples) const {
     Lineage out;
     out.base = model;
-    out.source = job_.spec().private_source ? job_.spec().rows_sha256 : job_.spec().data_set_root;
+    out.source = job_.spec().source();
     out.is_private = job_.spec().private_source.has_value();
     out.recipe = job_.spec().recipe;
     out.examples = hash_of(examples);

@@ -40,7 +40,8 @@ def report_file(home, report):
 def test_an_adapter_that_learned_passes(home, passed):
     job, report = passed
     assert report["verdict"] == "pass", report["rules"]
-    assert report["self_gated"] and report["profile"] == "own"
+    assert report["self_gated"] and report["profile"] == "own" and report["candidates_before"] == 0
+    assert report["measured"]["canaries"] == [] and outcomes(report)["canaries"] == "not measured"
     assert report["data_set_root"] == json.loads((home / "set" / "root.json").read_text())["dataset_root"]
     assert report["newer_data_set_root"] == json.loads((home / "newer" / "root.json").read_text())["dataset_root"]
     losses = report["measured"]["losses"]
@@ -78,9 +79,13 @@ def test_a_report_that_was_edited_is_refused(home, passed, tmp_path):
     assert json.loads(loam(home, "gate", "show", edited, "--json")) == report
 
 
-def test_an_adapter_that_learned_nothing_does_not_pass(home):
-    report = gate(home, train(home, home / "set", "idle", "learning_rate = 1e-6\nmax_steps = 1\n"), code=6)
+def test_an_adapter_that_learned_nothing_does_not_pass(home, passed):
+    job = train(home, home / "set", "idle", "learning_rate = 1e-6\nmax_steps = 1\ncanaries = 5\n")
+    report = gate(home, job, code=6)
     assert report["verdict"] == "fail" and outcomes(report)["gain"] == "fail"
+    assert report["candidates_before"] == 1
+    canaries = report["measured"]["canaries"]
+    assert len(canaries) == 4 and all(1 <= rank <= of == 32 for rank, of in canaries)
 
 
 def test_too_few_held_out_answers_are_inconclusive(home, passed):
