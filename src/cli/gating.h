@@ -17,7 +17,7 @@ struct GateOrder {
   std::optional<std::string> newer;
   std::optional<std::string> profile;  // "own" if not given
   std::vector<std::string> keys;       // of the data sets' logs
-  std::optional<gate::Nonce> nonce;    // of an earlier run that is done again; else drawn
+  std::optional<gate::Nonce> nonce;    // of an earlier run, or committed to; else drawn
 };
 
 struct GateRun {

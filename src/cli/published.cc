@@ -93,21 +93,6 @@ std::vector<FoundPublication> Published::list() const {
   return out;
 }
 
-std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> Published::attestations(
-    const ledger::RecordId& publication) const {
-  std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> out;
-  for (const dataset::LogAtHeight& log : facts_.logs)
-    for (const dataset::Entry& entry : log.entries) {
-      const ledger::Header& header = entry.header;
-      if (header.kind != ledger::Kind::kAttestation || entry.retracted || header.refs.size() != 1 ||
-          header.refs.front() != publication)
-        continue;
-      if (const auto attestation = ledger::decode_attestation(header.payload))
-        out.emplace_back(header.author, *attestation);
-    }
-  return out;
-}
-
 Result<ledger::RecordId> Published::find(const Invocation& invocation,
                                          const std::string& what) const {
   if (const auto id = ledger::parse_record_id(what)) return *id;

@@ -9,6 +9,7 @@
 #include "cli/invocation.h"
 #include "cli/own_log.h"
 #include "dataset/facts.h"
+#include "release/attestations.h"
 #include "release/lineage.h"
 
 namespace loam::cli {
@@ -36,10 +37,9 @@ class Published {
   static Result<std::unique_ptr<Published>> open(Invocation& invocation, const NamedLogs& logs);
 
   release::Archive& archive() { return *archive_; }
-  /// What a gate elsewhere said of a publication, with whose key, in the order of each log;
-  /// withdrawn words are not there.
-  std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> attestations(
-      const ledger::RecordId& publication) const;
+  release::Attestations attestations(const ledger::RecordId& publication) const {
+    return release::attestations_of(facts_, publication);
+  }
   /// The publications of adapters, the newest first.
   std::vector<FoundPublication> list() const;
   /// By the record's id; by at least 8 digits of an adapter's hash; by the name of a model in the

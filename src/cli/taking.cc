@@ -93,9 +93,16 @@ std::vector<std::string> keys_of(const Offers& offers) {
   return out;
 }
 
+/// What the gate will draw its slice with.
+struct CommittedNonce {
+  gate::Nonce nonce{};
+  std::string record;  // of this node's log, that holds its hash
+};
+
 /// Gates the candidate with the publication's own data set and what came after it.
 Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
                                const release::Examined& examined, const std::string& candidate,
+                               const std::optional<CommittedNonce>& committed,
                                const env::Path& folder) {
   const env::Path trained = folder / "set", newer = folder / "newer";
   const auto set = LOAM_TRY(build_set(invocation, offers, examined.data_set, trained, true));
@@ -112,26 +119,54 @@ Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
   order.newer = newer.string();
   order.profile = std::string(dataset::profile_name(examined.data_set.profile));
   order.keys = keys_of(offers);
+  if (committed) order.nonce = committed->nonce;
   return LOAM_TRY(run_gate(invocation, order)).report;
 }
 
-/// Whether whoever the policy names attested "pass", as its latest word.
-std::uint64_t attestations_of(const Published& published, const ledger::RecordId& id,
-                              const release::ChannelPolicy& policy) {
+struct Counted {
+  std::uint64_t passed = 0;  // so many keys
+  std::string doubt;         // why one that says "pass" does not count, if there is one
+};
+
+/// Which keys of the policy attest "pass" as their latest word. What does not count may take back
+/// what its author said before, and no more.
+Counted count_attestations(const Published& published, const ledger::RecordId& id,
+                           const release::ChannelPolicy& policy) {
+  Counted out;
   std::map<crypto::PublicKey, bool> words;
-  for (const auto& [author, attestation] : published.attestations(id))
-    if (std::ranges::find(policy.attestors, author) != policy.attestors.end())
-      words[author] = attestation.verdict == ledger::Attested::kPass;
-  return static_cast<std::uint64_t>(
+  const release::Attestations all = published.attestations(id);
+  for (const release::FoundAttestation& one : all.found) {
+    if (std::ranges::find(policy.attestors, one.author) == policy.attestors.end()) continue;
+    const bool passed = one.payload.verdict == ledger::Attested::kPass;
+    if (one.doubt.empty() || !passed)
+      words[one.author] = passed;
+    else
+      out.doubt = format("{} does not count: {}", to_text(one.id), one.doubt);
+  }
+  out.passed = static_cast<std::uint64_t>(
       std::ranges::count_if(words, [](const auto& word) { return word.second; }));
+  return out;
+}
+
+Result<CommittedNonce> commit_nonce(const Invocation& invocation, const ledger::RecordId& id) {
+  CommittedNonce out;
+  env::random_bytes(out.nonce);
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  const auto reply = LOAM_TRY(
+      client.post("/loam/v1/commitments",
+                  codec::Object{{"publication", to_text(id)},
+                                {"hash", crypto::digest_hex(ledger::nonce_hash(out.nonce))}}));
+  out.record = text_at(reply, "record");
+  return out;
 }
 
 Result<> attest_here(const Invocation& invocation, const ledger::RecordId& id,
-                     const gate::Report& report) {
+                     const std::string& commitment, const gate::Report& report) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
-  static_cast<void>(LOAM_TRY(client.post(
-      "/loam/v1/attestations",
-      codec::Object{{"publication", to_text(id)}, {"report", gate::report_text(report)}})));
+  static_cast<void>(LOAM_TRY(
+      client.post("/loam/v1/attestations", codec::Object{{"publication", to_text(id)},
+                                                         {"report", gate::report_text(report)},
+                                                         {"commitment", commitment}})));
   return {};
 }
 
@@ -183,35 +218,42 @@ Result<Taken> settle(catalog::Catalog& catalog, const catalog::Model& candidate,
   return out;
 }
 
-Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
-                               const FoundPublication& one, const std::string& name, bool attest) {
+release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
   const Channel* const channel = offers.channel_of(one);
-  const release::ChannelPolicy policy =
-      channel == nullptr ? release::ChannelPolicy{} : channel->policy;
+  return channel == nullptr ? release::ChannelPolicy{} : channel->policy;
+}
+
+/// `committed`: what the gate draws with, if what it says is to be attested.
+Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
+                               const FoundPublication& one, const std::string& name,
+                               const std::optional<CommittedNonce>& committed) {
+  const release::ChannelPolicy policy = policy_of(offers, one);
   const auto examined = LOAM_TRY(verified(invocation, offers, one));
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {
     std::optional<gate::Report> report;
-    const std::uint64_t attested = attestations_of(*offers.published, one.id, policy);
+    const Counted attested = count_attestations(*offers.published, one.id, policy);
     if (policy.attestations == 0) {
-      report = LOAM_TRY(gate_here(invocation, offers, examined, candidate.name, folder.path()));
-      if (attest) LOAM_TRY(attest_here(invocation, one.id, *report));
+      report = LOAM_TRY(
+          gate_here(invocation, offers, examined, candidate.name, committed, folder.path()));
+      if (committed) LOAM_TRY(attest_here(invocation, one.id, committed->record, *report));
       if (const auto verdict = report->verdict(); verdict.outcome != gate::Outcome::kPass)
         return fail(ErrorCode::kPermissionDenied,
                     format("the gate here says {}", gate::outcome_name(verdict.outcome)),
                     format("loam gate show {}",
                            LOAM_TRY(gate_report_file(invocation, report->adapter)).string()));
-    } else if (attested < policy.attestations) {
+    } else if (attested.passed < policy.attestations) {
       return fail(ErrorCode::kPermissionDenied,
-                  format("{} of the listed keys attest that it passed, and {} are wanted", attested,
-                         policy.attestations),
+                  format("{} of the listed keys attest that it passed, and {} are wanted{}{}",
+                         attested.passed, policy.attestations, attested.doubt.empty() ? "" : "; ",
+                         attested.doubt),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
     Taken out = LOAM_TRY(settle(*catalog, candidate, name));
     out.report = std::move(report);
-    out.attestations = attested;
+    out.attestations = attested.passed;
     return out;
   }();
   LOAM_TRY(catalog->remove(candidate.name));
@@ -285,7 +327,11 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   };
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
-  auto taken = judge_and_settle(invocation, offers, one, name, attest);
+  // Before anything of it is fetched, so that what draws the slice does not depend on what it is.
+  std::optional<CommittedNonce> committed;
+  if (attest && policy_of(offers, one).attestations == 0)
+    committed = LOAM_TRY(commit_nonce(invocation, one.id));
+  auto taken = judge_and_settle(invocation, offers, one, name, committed);
   if (!taken) {
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);

@@ -1,8 +1,10 @@
 """One node publishes an adapter; another follows its log, looks for itself, and takes it up or does not."""
+import hashlib
 import json
 import os
 from pathlib import Path
 
+import cbor2
 import pytest
 
 import harness
@@ -33,6 +35,10 @@ class Two:
 
     def offers(self):
         return [json.loads(line) for line in self.b("channel", "ls", "--json").splitlines()]
+
+    def lineage(self):
+        return json.loads(self.b("model", "lineage", self.published["record"], "--from", self.node_a.url + "/log", "--key", self.key,
+                                 "--json"))
 
     def chat(self, model):
         status, reply = self.node_b.post("/v1/chat/completions", {
@@ -78,8 +84,15 @@ def test_what_passes_here_too_answers_and_is_attested(two):
     assert "Ahoy" not in two.chat("smollm2")[1]["choices"][0]["message"]["content"]
     [offer] = two.offers()
     assert offer["state"] == "taken"
-    records = json.loads(two.b("ledger", "log", "--json").splitlines()[0])
-    assert "attestation" in json.dumps(records)
+    attested, committed = [json.loads(line) for line in two.b("ledger", "log", "--json").splitlines()[:2]]
+    assert attested["index"] == committed["index"] + 1
+    for record in (attested, committed):
+        assert record["kind"] == "attestation" and record["refs"] == [taken["publication"]]
+    said = cbor2.loads(bytes.fromhex(attested["payload"]))
+    nonce_hash = hashlib.sha256(b"loam.nonce.v1" + said[4]).digest()
+    assert cbor2.loads(bytes.fromhex(committed["payload"])) == {5: nonce_hash}
+    [shown] = two.lineage()["attestations"]
+    assert shown["record"] == attested["id"] and shown["commitment"] == committed["id"] and shown["counts"]
     assert not list((two.home_b / "cache" / "channels").iterdir())  # no text of another is kept
 
 
@@ -101,6 +114,19 @@ def test_keys_that_the_owner_lists_may_attest_instead(two):
     taken = json.loads(two.b("channel", "take", "sailor", "--json"))
     assert taken["verdict"] is None and taken["attestations"] == 1
     two.b("rollback", "sailor")
+
+
+def test_an_attestation_without_a_commitment_does_not_count(two):
+    report = (two.home_a / "data" / "gates" / two.published["adapter"] / "report.json").read_text()
+    status, said = two.node_a.post("/loam/v1/attestations", {
+        "publication": two.published["record"], "report": report}, headers=two.node_a.owner())
+    assert status == 201 and said["verdict"] == "pass" and said["commitment"] is None, said
+    key = json.loads(two.a("ledger", "head", "--json"))["author"]
+    two.b("channel", "set", two.channel, "--attestor", key, "--attested", "1")
+    refused = two.b("channel", "take", "sailor", code=5)
+    assert f"{said['record']} does not count: it names no commitment" in refused
+    shown = {one["record"]: one["counts"] for one in two.lineage()["attestations"]}
+    assert len(shown) == 2 and not shown[said["record"]]
 
 
 def test_what_was_decided_is_not_taken_again_by_itself(two):
