@@ -32,7 +32,8 @@ struct FoundPublication {
 /// Everything that was read stays in memory until it ends.
 class Published {
  public:
-  /// Reads and verifies this machine's own log, if it has one, and `logs`.
+  /// Reads and verifies this machine's own log, if it has one, and `logs`: of one that is followed
+  /// and cannot be reached the copy here, and says so.
   /// @error NotFound  no log at all. @error Corrupt  a log that is damaged. @error Cancelled.
   static Result<std::unique_ptr<Published>> open(Invocation& invocation, const NamedLogs& logs);
 
