@@ -93,6 +93,9 @@ TEST_F(AttestationsTest, WhatIsNoCommitmentToTheReportsNonceIsRefusedAndNothingI
   EXPECT_EQ(log_->size(), 4U);
   const crypto::Digest report = crypto::sha256(as_bytes(gate::report_text(report_)));
   EXPECT_EQ(get("/blob/" + crypto::digest_hex(report)).status, 404);
+  const std::string again = text_of(at(commit(id_, hash()).json, "record"));
+  EXPECT_NE(again, own);
+  EXPECT_EQ(attest(id_, again).status, 201);
 }
 
 TEST_F(AttestationsTest, ACommitmentIsAHashAboutARecord) {

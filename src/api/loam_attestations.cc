@@ -32,13 +32,16 @@ Result<crypto::Digest> add_report(Context& context, std::string_view text) {
 
 Result<codec::Value> commit(Context& context, const ledger::RecordId& publication,
                             const crypto::Digest& hash) {
+  ledger::Log& log = context.services.log;
   ledger::Draft draft;
   draft.kind = ledger::Kind::kAttestation;
   draft.refs = {publication};
   draft.payload = ledger::encode_commitment(hash);
-  draft.token = "commitment:" + to_text(publication) + crypto::digest_hex(hash);
-  const auto record = LOAM_TRY(context.services.log.post(std::move(draft)));
-  LOAM_TRY(context.services.log.flush());
+  // Of this key: it must be the one that attests.
+  draft.token =
+      "commitment:" + to_text(publication) + crypto::digest_hex(hash) + to_hex(log.author());
+  const auto record = LOAM_TRY(log.post(std::move(draft)));
+  LOAM_TRY(log.flush());
   return codec::Value(
       codec::Object{{"record", to_text(record.id)}, {"publication", to_text(publication)}});
 }
@@ -47,9 +50,9 @@ Result<codec::Value> commit(Context& context, const ledger::RecordId& publicatio
 Result<> check_commitment(ledger::Log& log, const ledger::RecordId& publication,
                           const ledger::Attestation::Drawn& drawn) {
   const auto refuse_it = [&](std::string_view why) {
-    return fail(ErrorCode::kInvalidArgument,
-                format("attest: {} {}", to_text(drawn.commitment), why),
-                "POST /loam/v1/commitments before the gate runs, and name its record");
+    return fail(
+        ErrorCode::kInvalidArgument, format("attest: {} {}", to_text(drawn.commitment), why),
+        "have POST /loam/v1/commitments make one before the gate runs, and name its record");
   };
   const auto found = LOAM_TRY(log.find(drawn.commitment));
   if (!found) return refuse_it("is not in this node's log");
@@ -67,7 +70,7 @@ Result<> check_commitment(ledger::Log& log, const ledger::RecordId& publication,
 struct AttestCall {
   ledger::RecordId publication;
   std::string report;
-  std::optional<ledger::RecordId> commitment;
+  std::optional<ledger::RecordId> commitment = {};
 };
 
 ApiResult<AttestCall> parse(const codec::Value& body) {
@@ -75,7 +78,9 @@ ApiResult<AttestCall> parse(const codec::Value& body) {
   const auto publication =
       ledger::parse_record_id(LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
   if (!publication) return refuse(bad_field("publication", "must be the id of a record"));
-  AttestCall out{*publication, LOAM_TRY(fields.required_text("report", gate::kReportBytesMax)), {}};
+  AttestCall out;
+  out.publication = *publication;
+  out.report = LOAM_TRY(fields.required_text("report", gate::kReportBytesMax));
   if (const auto named = LOAM_TRY(fields.text("commitment", kIdBytesMax))) {
     const auto commitment = ledger::parse_record_id(*named);
     if (!commitment) return refuse(bad_field("commitment", "must be the id of a record"));

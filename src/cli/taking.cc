@@ -148,9 +148,30 @@ Counted count_attestations(const Published& published, const ledger::RecordId& i
   return out;
 }
 
+/// Where the nonce lies that was drawn for a publication and not attested with yet. What was cut
+/// short goes on with it: nobody draws twice, and no log grows because a base is missing.
+Result<env::Path> nonce_file(const Invocation& invocation, const ledger::RecordId& id) {
+  return LOAM_TRY(folders_of(invocation)).data / "channels" / ("nonce-" + to_text(id));
+}
+
+Result<gate::Nonce> draw_nonce(const env::Path& file) {
+  if (env::stamp(file)) {
+    const auto known =
+        crypto::parse_digest(LOAM_TRY(env::read_file(file, 2 * sizeof(gate::Nonce))));
+    if (known) return *known;
+    return fail(ErrorCode::kCorrupt, format("{}: it holds no nonce", file.string()),
+                "delete it, and another one is drawn");
+  }
+  gate::Nonce out{};
+  env::random_bytes(out);
+  LOAM_TRY(env::write_file_atomic(file, crypto::digest_hex(out), 0600));
+  return out;
+}
+
 Result<CommittedNonce> commit_nonce(const Invocation& invocation, const ledger::RecordId& id) {
   CommittedNonce out;
-  env::random_bytes(out.nonce);
+  const env::Path file = LOAM_TRY(nonce_file(invocation, id));
+  out.nonce = LOAM_TRY(draw_nonce(file));
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
   const auto reply = LOAM_TRY(
       client.post("/loam/v1/commitments",
@@ -167,7 +188,8 @@ Result<> attest_here(const Invocation& invocation, const ledger::RecordId& id,
       client.post("/loam/v1/attestations", codec::Object{{"publication", to_text(id)},
                                                          {"report", gate::report_text(report)},
                                                          {"commitment", commitment}})));
-  return {};
+  const env::Path file = LOAM_TRY(nonce_file(invocation, id));
+  return env::remove_file(file);
 }
 
 /// The publication's files, if nothing is wrong with it or anything that it descends from.

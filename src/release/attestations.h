@@ -23,7 +23,7 @@ struct Attestations {
   /// In the order of each log; withdrawn ones are not there.
   std::vector<FoundAttestation> found;
   /// By whom: nonces that were committed to, and with which nothing was attested that counts. A
-  /// gate that was cut short leaves one, and so does whoever draws until a slice suits.
+  /// gate that was cut short leaves one until it runs again; who draws until a slice suits, many.
   std::map<crypto::PublicKey, std::uint64_t> open;
 };
 
