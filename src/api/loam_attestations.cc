@@ -1,6 +1,8 @@
-// POST /loam/v1/attestations: what a gate here said of a publication, signed and public.
+// POST /loam/v1/commitments, POST /loam/v1/attestations: what a gate here will draw with, and what
+// it said of a publication, signed and public.
 #include "api/context.h"
 #include "api/request_fields.h"
+#include "base/format.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "gate/report.h"
@@ -9,6 +11,7 @@ namespace loam::api {
 namespace {
 
 constexpr std::size_t kIdBytesMax = 128;
+constexpr std::size_t kHashHexBytes = 64;
 
 ledger::Attested attested(gate::Outcome outcome) {
   if (outcome == gate::Outcome::kPass) return ledger::Attested::kPass;
@@ -27,39 +30,116 @@ Result<crypto::Digest> add_report(Context& context, std::string_view text) {
   return added;
 }
 
-Result<codec::Value> attest(Context& context, const ledger::RecordId& publication,
-                            std::string_view report) {
-  const gate::Report read = LOAM_TRY(gate::parse_report(report));
-  const auto outcome = read.verdict().outcome;
-  const crypto::Digest hash = LOAM_TRY(add_report(context, report));
+Result<codec::Value> commit(Context& context, const ledger::RecordId& publication,
+                            const crypto::Digest& hash) {
+  ledger::Log& log = context.services.log;
   ledger::Draft draft;
   draft.kind = ledger::Kind::kAttestation;
   draft.refs = {publication};
-  draft.payload = ledger::encode_attestation({attested(outcome), hash});
-  draft.token = "attestation:" + to_text(publication) + crypto::digest_hex(hash);
+  draft.payload = ledger::encode_commitment(hash);
+  // Of this key: it must be the one that attests.
+  draft.token =
+      "commitment:" + to_text(publication) + crypto::digest_hex(hash) + to_hex(log.author());
+  const auto record = LOAM_TRY(log.post(std::move(draft)));
+  LOAM_TRY(log.flush());
+  return codec::Value(
+      codec::Object{{"record", to_text(record.id)}, {"publication", to_text(publication)}});
+}
+
+/// Whoever reads the log would not count an attestation that names another record.
+Result<> check_commitment(ledger::Log& log, const ledger::RecordId& publication,
+                          const ledger::Attestation::Drawn& drawn) {
+  const auto refuse_it = [&](std::string_view why) {
+    return fail(
+        ErrorCode::kInvalidArgument, format("attest: {} {}", to_text(drawn.commitment), why),
+        "have POST /loam/v1/commitments make one before the gate runs, and name its record");
+  };
+  const auto found = LOAM_TRY(log.find(drawn.commitment));
+  if (!found) return refuse_it("is not in this node's log");
+  const ledger::Header& header = found->record.header;
+  const auto hash = ledger::decode_commitment(header.payload);
+  if (header.kind != ledger::Kind::kAttestation || !hash)
+    return refuse_it("is no commitment to a nonce");
+  if (header.refs != std::vector{publication}) return refuse_it("is about another publication");
+  if (header.author != log.author()) return refuse_it("was signed with an earlier key");
+  if (*hash != ledger::nonce_hash(drawn.nonce))
+    return refuse_it("is a commitment to another nonce than the report's");
+  return {};
+}
+
+struct AttestCall {
+  ledger::RecordId publication;
+  std::string report;
+  std::optional<ledger::RecordId> commitment = {};
+};
+
+ApiResult<AttestCall> parse(const codec::Value& body) {
+  const Fields fields = LOAM_TRY(Fields::of(body));
+  const auto publication =
+      ledger::parse_record_id(LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
+  if (!publication) return refuse(bad_field("publication", "must be the id of a record"));
+  AttestCall out;
+  out.publication = *publication;
+  out.report = LOAM_TRY(fields.required_text("report", gate::kReportBytesMax));
+  if (const auto named = LOAM_TRY(fields.text("commitment", kIdBytesMax))) {
+    const auto commitment = ledger::parse_record_id(*named);
+    if (!commitment) return refuse(bad_field("commitment", "must be the id of a record"));
+    out.commitment = *commitment;
+  }
+  return out;
+}
+
+Result<codec::Value> attest(Context& context, const AttestCall& asked) {
+  const gate::Report read = LOAM_TRY(gate::parse_report(asked.report));
+  const auto outcome = read.verdict().outcome;
+  ledger::Attestation attestation;
+  attestation.verdict = attested(outcome);
+  if (asked.commitment) {
+    attestation.drawn = ledger::Attestation::Drawn{*asked.commitment, read.nonce};
+    LOAM_TRY(check_commitment(context.services.log, asked.publication, *attestation.drawn));
+  }
+  attestation.report = LOAM_TRY(add_report(context, asked.report));
+  const std::string commitment = asked.commitment ? to_text(*asked.commitment) : std::string();
+  ledger::Draft draft;
+  draft.kind = ledger::Kind::kAttestation;
+  draft.refs = {asked.publication};
+  draft.payload = ledger::encode_attestation(attestation);
+  draft.token = "attestation:" + to_text(asked.publication) +
+                crypto::digest_hex(attestation.report) + commitment;
   const auto record = LOAM_TRY(context.services.log.post(std::move(draft)));
   LOAM_TRY(context.services.log.flush());
-  return codec::Value(codec::Object{{"record", to_text(record.id)},
-                                    {"publication", to_text(publication)},
-                                    {"verdict", gate::outcome_name(outcome)},
-                                    {"report", crypto::digest_hex(hash)}});
+  return codec::Value(
+      codec::Object{{"record", to_text(record.id)},
+                    {"publication", to_text(asked.publication)},
+                    {"verdict", gate::outcome_name(outcome)},
+                    {"report", crypto::digest_hex(attestation.report)},
+                    {"commitment", asked.commitment ? codec::Value(commitment) : codec::Value()}});
 }
 
 }  // namespace
 
 void add_loam_attestation_routes(Routes& routes, Context& context) {
-  routes.add(
-      http::Method::kPost, "/loam/v1/attestations", Need::kAdmin,
-      [&context](const Call& call) -> ApiResult<> {
-        const codec::Value body = LOAM_TRY(parse_object(call.request().body));
-        const Fields fields = LOAM_TRY(Fields::of(body));
-        const auto publication =
-            ledger::parse_record_id(LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
-        if (!publication) return refuse(bad_field("publication", "must be the id of a record"));
-        const std::string report = LOAM_TRY(fields.required_text("report", gate::kReportBytesMax));
-        call.respond_json(201, LOAM_TRY(attest(context, *publication, report)));
-        return {};
-      });
+  routes.add(http::Method::kPost, "/loam/v1/commitments", Need::kAdmin,
+             [&context](const Call& call) -> ApiResult<> {
+               const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+               const Fields fields = LOAM_TRY(Fields::of(body));
+               const auto publication = ledger::parse_record_id(
+                   LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
+               if (!publication)
+                 return refuse(bad_field("publication", "must be the id of a record"));
+               const auto hash =
+                   crypto::parse_digest(LOAM_TRY(fields.required_text("hash", kHashHexBytes)));
+               if (!hash) return refuse(bad_field("hash", "must be 64 hexadecimal digits"));
+               call.respond_json(201, LOAM_TRY(commit(context, *publication, *hash)));
+               return {};
+             });
+  routes.add(http::Method::kPost, "/loam/v1/attestations", Need::kAdmin,
+             [&context](const Call& call) -> ApiResult<> {
+               const codec::Value body = LOAM_TRY(parse_object(call.request().body));
+               const AttestCall asked = LOAM_TRY(parse(body));
+               call.respond_json(201, LOAM_TRY(attest(context, asked)));
+               return {};
+             });
 }
 
 }  // namespace loam::api

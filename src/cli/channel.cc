@@ -207,8 +207,10 @@ Result<int> give_up(Invocation& invocation, const ChannelOptions& options) {
 
 Verb channel_verb() {
   const auto options = std::make_shared<ChannelOptions>();
-  const Argument attest = {"--attest", "", &options->attest,
-                           "Sign what the gate said here, and publish it with its report."};
+  const Argument attest = {
+      "--attest", "", &options->attest,
+      "Publish, signed: first a hash of what draws the gate's slice, then what the "
+      "gate said, with its report."};
   Verb verb;
   verb.name = "channel";
   verb.group = "Training";

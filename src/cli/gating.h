@@ -20,7 +20,7 @@ struct GateOrder {
   std::vector<std::string> keys;       // of the data sets' logs
   /// How it was trained, on the data set itself; a training here knows its own.
   std::optional<tuning::Recipe> recipe;
-  // Of an earlier run that is done again; else drawn, and counted.
+  // Of an earlier run that is done again, or committed to; else drawn, and counted.
   std::optional<gate::Nonce> nonce;
   std::optional<std::uint32_t> candidates_before;
 };

@@ -78,6 +78,40 @@ void show_lineage(Console& console, const release::Lineage& lineage, std::size_t
   for (const std::string& fault : lineage.faults) console.line("  " + printable(fault));
 }
 
+/// What gates elsewhere said, and how often a key drew without saying.
+void show_attestations(Console& console, const release::Attestations& all, std::size_t lines_max) {
+  std::vector<std::string> lines;
+  for (const release::FoundAttestation& one : all.found)
+    lines.push_back(format("attested {} by {} ({}){}{}", ledger::attested_name(one.payload.verdict),
+                           to_hex(one.author), to_text(one.id),
+                           one.doubt.empty() ? "" : ", which does not count: ", one.doubt));
+  for (const auto& [author, count] : all.open)
+    lines.push_back(format("{} by {} with which nothing was attested that counts",
+                           counted(count, "commitment"), to_hex(author)));
+  for (std::size_t i = 0; i < std::min(lines.size(), lines_max); ++i) console.line(lines[i]);
+  if (lines.size() > lines_max)
+    console.line(format("{} more about attestations", counted(lines.size() - lines_max, "line")));
+}
+
+/// Two members: "attestations" and "open_commitments".
+void add_attestations(codec::Value& out, const release::Attestations& all) {
+  codec::Array found, open;
+  for (const release::FoundAttestation& one : all.found)
+    found.push_back(codec::Object{
+        {"record", to_text(one.id)},
+        {"author", to_hex(one.author)},
+        {"verdict", ledger::attested_name(one.payload.verdict)},
+        {"report", crypto::digest_hex(one.payload.report)},
+        {"commitment",
+         one.payload.drawn ? codec::Value(to_text(one.payload.drawn->commitment)) : codec::Value()},
+        {"counts", one.doubt.empty()},
+        {"why_not", one.doubt}});
+  for (const auto& [author, count] : all.open)
+    open.push_back(codec::Object{{"author", to_hex(author)}, {"count", count}});
+  out.set("attestations", std::move(found));
+  out.set("open_commitments", std::move(open));
+}
+
 Result<int> lineage(Invocation& invocation, const ModelOptions& options) {
   const auto published = LOAM_TRY(Published::open(invocation, options.logs));
   const ledger::RecordId id = LOAM_TRY(published->find(invocation, *options.model));
@@ -88,13 +122,18 @@ Result<int> lineage(Invocation& invocation, const ModelOptions& options) {
                      .find_base = [&](const auto& base) { return find_base(invocation, base); },
                      .threads = dataset::usual_threads()}));
   const std::size_t records_max = options.all ? SIZE_MAX : kRecordsShown;
+  const release::Attestations attestations = published->attestations(id);
   Console& console = invocation.console;
-  if (options.dot)
+  if (options.dot) {
     console.out(release::lineage_dot(walked, records_max));
-  else if (invocation.globals.json)
-    console.json(release::lineage_value(walked));
-  else
+  } else if (invocation.globals.json) {
+    codec::Value value = release::lineage_value(walked);
+    add_attestations(value, attestations);
+    console.json(value);
+  } else {
     show_lineage(console, walked, records_max);
+    show_attestations(console, attestations, records_max);
+  }
   return walked.faults.empty() ? 0 : kVerificationFailed;
 }
 

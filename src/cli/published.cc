@@ -8,6 +8,7 @@
 #include "cli/log_source.h"
 #include "cli/record_progress.h"
 #include "cli/training.h"
+#include "commons/copy_source.h"
 #include "dataset/parallel.h"
 
 namespace loam::cli {
@@ -26,6 +27,22 @@ Result<std::unique_ptr<release::BlobSource>> blobs_beside(const std::string& whe
                 "for example https://example.org/log");
   return release::open_http_blobs(url.substr(0, url.size() - 3) + "blob",
                                   InterruptGuard::interrupted);
+}
+
+/// The log at `where`; if nobody answers there and it is followed, the copy that is kept of it.
+Result<std::unique_ptr<ledger::LogSource>> named_log(const Invocation& invocation,
+                                                     const std::string& where,
+                                                     const crypto::VerifierKey& key) {
+  auto source = LOAM_TRY(open_log_at(invocation, "read a log", where));
+  const auto head = source->read("checkpoint", ledger::kNoteBytesMax);
+  if (head || (head.error().code != ErrorCode::kUnavailable &&
+               head.error().code != ErrorCode::kDeadlineExceeded))
+    return source;
+  auto copy = commons::open_log_copy(LOAM_TRY(folders_of(invocation)).data / "commons", key);
+  if (!copy) return source;  // which says what is wrong when it is read
+  invocation.console.warn(
+      printable(format("{}; the copy of the last poll is read instead", head.error().message)));
+  return copy;
 }
 
 /// What `what` means as the beginning of an adapter's hash; empty if it is none.
@@ -56,7 +73,7 @@ Result<std::unique_ptr<Published>> Published::open(Invocation& invocation, const
   };
   for (std::size_t i = 0; i < logs.from.size(); ++i) {
     const auto key = LOAM_TRY(crypto::parse_verifier_key(logs.keys[i]));
-    add(key, LOAM_TRY(open_log_at(invocation, "read a log", logs.from[i])));
+    add(key, LOAM_TRY(named_log(invocation, logs.from[i], key)));
     blobs.push_back(LOAM_TRY(blobs_beside(logs.from[i])));
   }
   auto own = open_own_log(invocation);
@@ -90,21 +107,6 @@ std::vector<FoundPublication> Published::list() const {
   std::ranges::sort(out, [](const FoundPublication& a, const FoundPublication& b) {
     return std::pair(b.time_s, b.index) < std::pair(a.time_s, a.index);
   });
-  return out;
-}
-
-std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> Published::attestations(
-    const ledger::RecordId& publication) const {
-  std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> out;
-  for (const dataset::LogAtHeight& log : facts_.logs)
-    for (const dataset::Entry& entry : log.entries) {
-      const ledger::Header& header = entry.header;
-      if (header.kind != ledger::Kind::kAttestation || entry.retracted || header.refs.size() != 1 ||
-          header.refs.front() != publication)
-        continue;
-      if (const auto attestation = ledger::decode_attestation(header.payload))
-        out.emplace_back(header.author, *attestation);
-    }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/invocation.h"
 #include "cli/own_log.h"
 #include "dataset/facts.h"
+#include "release/attestations.h"
 #include "release/lineage.h"
 
 namespace loam::cli {
@@ -31,15 +32,15 @@ struct FoundPublication {
 /// Everything that was read stays in memory until it ends.
 class Published {
  public:
-  /// Reads and verifies this machine's own log, if it has one, and `logs`.
+  /// Reads and verifies this machine's own log, if it has one, and `logs`: of one that is followed
+  /// and cannot be reached the copy here, and says so.
   /// @error NotFound  no log at all. @error Corrupt  a log that is damaged. @error Cancelled.
   static Result<std::unique_ptr<Published>> open(Invocation& invocation, const NamedLogs& logs);
 
   release::Archive& archive() { return *archive_; }
-  /// What a gate elsewhere said of a publication, with whose key, in the order of each log;
-  /// withdrawn words are not there.
-  std::vector<std::pair<crypto::PublicKey, ledger::Attestation>> attestations(
-      const ledger::RecordId& publication) const;
+  release::Attestations attestations(const ledger::RecordId& publication) const {
+    return release::attestations_of(facts_, publication);
+  }
   /// The publications of adapters, the newest first.
   std::vector<FoundPublication> list() const;
   /// By the record's id; by at least 8 digits of an adapter's hash; by the name of a model in the

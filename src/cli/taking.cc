@@ -100,9 +100,16 @@ Result<tuning::Recipe> recipe_of(const Offers& offers, const release::Manifest& 
   return tuning::parse_recipe(text, release::kRecipeFile);
 }
 
+/// What the gate will draw its slice with.
+struct CommittedNonce {
+  gate::Nonce nonce{};
+  std::string record;  // of this node's log, that holds its hash
+};
+
 /// Gates the candidate with the publication's own data set and what came after it.
 Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
                                const release::Examined& examined, const std::string& candidate,
+                               const std::optional<CommittedNonce>& committed,
                                const env::Path& folder) {
   const env::Path trained = folder / "set", newer = folder / "newer";
   const auto set = LOAM_TRY(build_set(invocation, offers, examined.data_set, trained, true));
@@ -120,27 +127,77 @@ Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
   order.profile = std::string(dataset::profile_name(examined.data_set.profile));
   order.keys = keys_of(offers);
   order.recipe = LOAM_TRY(recipe_of(offers, examined.manifest));
+  if (committed) order.nonce = committed->nonce;
   return LOAM_TRY(run_gate(invocation, order)).report;
 }
 
-/// Whether whoever the policy names attested "pass", as its latest word.
-std::uint64_t attestations_of(const Published& published, const ledger::RecordId& id,
-                              const release::ChannelPolicy& policy) {
+struct Counted {
+  std::uint64_t passed = 0;  // so many keys
+  std::string doubt;         // why one that says "pass" does not count, if there is one
+};
+
+/// Which keys of the policy attest "pass" as their latest word. What does not count may take back
+/// what its author said before, and no more.
+Counted count_attestations(const Published& published, const ledger::RecordId& id,
+                           const release::ChannelPolicy& policy) {
+  Counted out;
   std::map<crypto::PublicKey, bool> words;
-  for (const auto& [author, attestation] : published.attestations(id))
-    if (std::ranges::find(policy.attestors, author) != policy.attestors.end())
-      words[author] = attestation.verdict == ledger::Attested::kPass;
-  return static_cast<std::uint64_t>(
+  const release::Attestations all = published.attestations(id);
+  for (const release::FoundAttestation& one : all.found) {
+    if (std::ranges::find(policy.attestors, one.author) == policy.attestors.end()) continue;
+    const bool passed = one.payload.verdict == ledger::Attested::kPass;
+    if (one.doubt.empty() || !passed)
+      words[one.author] = passed;
+    else
+      out.doubt = format("{} does not count: {}", to_text(one.id), one.doubt);
+  }
+  out.passed = static_cast<std::uint64_t>(
       std::ranges::count_if(words, [](const auto& word) { return word.second; }));
+  return out;
+}
+
+/// Where the nonce lies that was drawn for a publication and not attested with yet. What was cut
+/// short goes on with it: nobody draws twice, and no log grows because a base is missing.
+Result<env::Path> nonce_file(const Invocation& invocation, const ledger::RecordId& id) {
+  return LOAM_TRY(folders_of(invocation)).data / "channels" / ("nonce-" + to_text(id));
+}
+
+Result<gate::Nonce> draw_nonce(const env::Path& file) {
+  if (env::stamp(file)) {
+    const auto known =
+        crypto::parse_digest(LOAM_TRY(env::read_file(file, 2 * sizeof(gate::Nonce))));
+    if (known) return *known;
+    return fail(ErrorCode::kCorrupt, format("{}: it holds no nonce", file.string()),
+                "delete it, and another one is drawn");
+  }
+  gate::Nonce out{};
+  env::random_bytes(out);
+  LOAM_TRY(env::write_file_atomic(file, crypto::digest_hex(out), 0600));
+  return out;
+}
+
+Result<CommittedNonce> commit_nonce(const Invocation& invocation, const ledger::RecordId& id) {
+  CommittedNonce out;
+  const env::Path file = LOAM_TRY(nonce_file(invocation, id));
+  out.nonce = LOAM_TRY(draw_nonce(file));
+  const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  const auto reply = LOAM_TRY(
+      client.post("/loam/v1/commitments",
+                  codec::Object{{"publication", to_text(id)},
+                                {"hash", crypto::digest_hex(ledger::nonce_hash(out.nonce))}}));
+  out.record = text_at(reply, "record");
+  return out;
 }
 
 Result<> attest_here(const Invocation& invocation, const ledger::RecordId& id,
-                     const gate::Report& report) {
+                     const std::string& commitment, const gate::Report& report) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
-  static_cast<void>(LOAM_TRY(client.post(
-      "/loam/v1/attestations",
-      codec::Object{{"publication", to_text(id)}, {"report", gate::report_text(report)}})));
-  return {};
+  static_cast<void>(LOAM_TRY(
+      client.post("/loam/v1/attestations", codec::Object{{"publication", to_text(id)},
+                                                         {"report", gate::report_text(report)},
+                                                         {"commitment", commitment}})));
+  const env::Path file = LOAM_TRY(nonce_file(invocation, id));
+  return env::remove_file(file);
 }
 
 /// The publication's files, if nothing is wrong with it or anything that it descends from.
@@ -200,36 +257,43 @@ Result<Taken> settle(catalog::Catalog& catalog, const release::ChannelBook& book
   return out;
 }
 
+release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
+  const Channel* const channel = offers.channel_of(one);
+  return channel == nullptr ? release::ChannelPolicy{} : channel->policy;
+}
+
+/// `committed`: what the gate draws with, if what it says is to be attested.
 Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const FoundPublication& one, const TakeOrder& order,
+                               const std::optional<CommittedNonce>& committed,
                                const release::ChannelBook& book) {
-  const Channel* const channel = offers.channel_of(one);
-  const release::ChannelPolicy policy =
-      channel == nullptr ? release::ChannelPolicy{} : channel->policy;
+  const release::ChannelPolicy policy = policy_of(offers, one);
   const auto examined = LOAM_TRY(verified(invocation, offers, one));
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {
     std::optional<gate::Report> report;
-    const std::uint64_t attested = attestations_of(*offers.published, one.id, policy);
+    const Counted attested = count_attestations(*offers.published, one.id, policy);
     if (policy.attestations == 0) {
-      report = LOAM_TRY(gate_here(invocation, offers, examined, candidate.name, folder.path()));
-      if (order.attest) LOAM_TRY(attest_here(invocation, one.id, *report));
+      report = LOAM_TRY(
+          gate_here(invocation, offers, examined, candidate.name, committed, folder.path()));
+      if (committed) LOAM_TRY(attest_here(invocation, one.id, committed->record, *report));
       if (const auto verdict = report->verdict(); verdict.outcome != gate::Outcome::kPass)
         return fail(ErrorCode::kPermissionDenied,
                     format("the gate here says {}", gate::outcome_name(verdict.outcome)),
                     format("loam gate show {}",
                            LOAM_TRY(gate_report_file(invocation, report->adapter)).string()));
-    } else if (attested < policy.attestations) {
+    } else if (attested.passed < policy.attestations) {
       return fail(ErrorCode::kPermissionDenied,
-                  format("{} of the listed keys attest that it passed, and {} are wanted", attested,
-                         policy.attestations),
+                  format("{} of the listed keys attest that it passed, and {} are wanted{}{}",
+                         attested.passed, policy.attestations, attested.doubt.empty() ? "" : "; ",
+                         attested.doubt),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
     Taken out = LOAM_TRY(settle(*catalog, book, candidate, order, one.id));
     out.report = std::move(report);
-    out.attestations = attested;
+    out.attestations = attested.passed;
     return out;
   }();
   LOAM_TRY(catalog->remove(candidate.name));
@@ -304,7 +368,11 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   };
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
-  auto taken = judge_and_settle(invocation, offers, one, order, book);
+  // Before anything of it is fetched, so that what draws the slice does not depend on what it is.
+  std::optional<CommittedNonce> committed;
+  if (order.attest && policy_of(offers, one).attestations == 0)
+    committed = LOAM_TRY(commit_nonce(invocation, one.id));
+  auto taken = judge_and_settle(invocation, offers, one, order, committed, book);
   if (!taken) {
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);

@@ -58,7 +58,9 @@ struct TakeOrder {
 
 /// Fetches the publication's files, verifies its lineage down to single records, builds its data
 /// set again, gates the adapter here (or counts the attestations that the channel's policy asks
-/// for) and makes a model of it. What was decided is written down, a refusal too.
+/// for) and makes a model of it. What was decided is written down, a refusal too. With `attest`,
+/// and if the gate runs here, what draws its slice is committed to in this node's log before any
+/// file of the publication is fetched, and what it said is signed after.
 /// @error Corrupt  its lineage; a file; its data set. NotFound  its base is not here. Unsupported
 ///        its licence or parts. PermissionDenied  it did not pass.
 Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPublication& one,

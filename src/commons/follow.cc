@@ -30,8 +30,6 @@ struct Followed {
 };
 using FollowedPtr = std::shared_ptr<Followed>;  // shared with a poll that goes on
 
-std::string id_of(const crypto::PublicKey& key) { return to_hex(ByteView(key).first(8)); }
-
 class FollowingImpl final : public Following {
  public:
   FollowingImpl(env::Path folder, Search& search, env::Clock& clock, FollowOptions options,
@@ -79,7 +77,7 @@ class FollowingImpl final : public Following {
     if (url.size() > kUrlBytesMax)
       return fail(ErrorCode::kInvalidArgument, "follow: the URL is too long");
     static_cast<void>(LOAM_TRY(open_source_(url, {})));
-    const std::string id = id_of(verifier->key);
+    const std::string id = followed_id(verifier->key);
     const std::scoped_lock adding(adding_);
     if (const auto found = find(id); found || known() >= kLogsMax)
       return fail(found ? ErrorCode::kAlreadyExists : ErrorCode::kInvalidArgument,
@@ -138,7 +136,7 @@ class FollowingImpl final : public Following {
   FollowedPtr find(const std::string& id) {
     const std::scoped_lock lock(mutex_);
     const auto found = std::ranges::find_if(followed_, [&](const FollowedPtr& followed) {
-      return id_of(followed->copy->key().key) == id;
+      return followed_id(followed->copy->key().key) == id;
     });
     return found == followed_.end() ? nullptr : *found;
   }

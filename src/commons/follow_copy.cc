@@ -59,6 +59,8 @@ std::string signer_of(std::string_view note, const crypto::VerifierKey& key) {
 
 }  // namespace
 
+std::string followed_id(const crypto::PublicKey& key) { return to_hex(ByteView(key).first(8)); }
+
 Result<std::unique_ptr<FollowCopy>> FollowCopy::with(env::Path folder, FollowTable table) {
   auto storage = LOAM_TRY(ledger::open_sqlite_storage(folder / "records.db"));
   const std::uint64_t size = LOAM_TRY(storage->size());

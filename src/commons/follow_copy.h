@@ -26,6 +26,9 @@ struct Polled {
   bool complete = false;     // nothing is left to be read
 };
 
+/// What a followed log is called here, and its folder.
+std::string followed_id(const crypto::PublicKey& key);
+
 /// One poll at a time; everything else may be called meanwhile from any thread.
 class FollowCopy {
  public:

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/format.h"
+#include "commons/copy_source.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "ledger/testing/make_record.h"
@@ -190,6 +191,25 @@ TEST_F(FollowTest, TakesWhatIsNewWithItsBodiesAndFindsTheirWords) {
   EXPECT_EQ(found("tea"), 0U);
   EXPECT_FALSE(home_holds("number599"));
   EXPECT_EQ(following_->list()->size(), 0U);
+}
+
+TEST_F(FollowTest, ItsCopyIsReadAsTheLogItself) {
+  EXPECT_EQ(open_log_copy(folder_ / "home", log_.verifier()).error().code, ErrorCode::kNotFound);
+  for (int i = 0; i < 300; ++i) log_.data(format("tea number{}", i));
+  log_.publish();
+  poll(add());
+  const auto copy = open_log_copy(folder_ / "home", log_.verifier()).value();
+  const auto whole = ledger::open_log_folder(log_.folder_);
+  EXPECT_EQ(ledger::read_checkpoint(*copy, log_.verifier()).value().note, checkpoint(log_));
+  EXPECT_EQ(ledger::read_bundle(*copy, 0, 256).value(),
+            ledger::read_bundle(*whole, 0, 256).value());
+  EXPECT_EQ(ledger::read_bundle(*copy, 1, 44).value(), ledger::read_bundle(*whole, 1, 44).value());
+  EXPECT_EQ(ledger::read_bundle(*copy, 1, 45).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(copy->read("tile/0/000", 1U << 20).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(copy->read("../follow.db", 1U << 20).error().code, ErrorCode::kNotFound);
+  const auto& [id, body] = *log_.bodies_.begin();
+  EXPECT_EQ(copy->body(id).value().body, body.body);
+  EXPECT_EQ(copy->body(RecordId{}).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(FollowTest, DeletesWhatWasRetractedInThePollThatSeesIt) {

@@ -28,6 +28,7 @@ Result<std::int64_t> decode_number(ByteView payload) {
 }
 
 constexpr std::int64_t kSuccessor = 1, kRecovery = 2;
+constexpr std::string_view kNoncePurpose = "loam.nonce.v1";
 
 enum PublicationField : std::int64_t {
   kType = 1,
@@ -38,6 +39,14 @@ enum PublicationField : std::int64_t {
   kModels = 6,
 };
 constexpr std::size_t kNameBytesMax = 128;
+
+enum AttestationField : std::int64_t {
+  kVerdict = 1,
+  kReport = 2,
+  kDrawnCommitment = 3,
+  kDrawnNonce = 4,
+  kNonceHash = 5,  // of a commitment, and nothing besides
+};
 
 Result<crypto::Digest> read_digest(CborReader& in) {
   const ByteView bytes = LOAM_TRY(in.bytes());
@@ -179,20 +188,66 @@ Result<Publication> decode_publication(ByteView payload) {
   return out;
 }
 
+std::string_view attested_name(Attested verdict) {
+  switch (verdict) {
+    case Attested::kPass: return "pass";
+    case Attested::kFail: return "fail";
+    case Attested::kInconclusive: break;
+  }
+  return "inconclusive";
+}
+
+crypto::Digest nonce_hash(const Nonce& nonce) {
+  return crypto::Sha256().update(as_bytes(kNoncePurpose)).update(nonce).finish();
+}
+
 Bytes encode_attestation(const Attestation& attestation) {
   CborWriter out;
-  out.map(2).integer(1).integer(std::to_underlying(attestation.verdict));
-  return out.integer(2).bytes(attestation.report).take();
+  out.map(attestation.drawn ? 4 : 2);
+  out.integer(kVerdict).integer(std::to_underlying(attestation.verdict));
+  out.integer(kReport).bytes(attestation.report);
+  if (attestation.drawn) {
+    out.integer(kDrawnCommitment).bytes(attestation.drawn->commitment.digest);
+    out.integer(kDrawnNonce).bytes(attestation.drawn->nonce);
+  }
+  return out.take();
 }
 
 Result<Attestation> decode_attestation(ByteView payload) {
   CborReader in(payload);
-  if (LOAM_TRY(in.map()) != 2 || LOAM_TRY(in.integer()) != 1)
+  const std::uint64_t fields = LOAM_TRY(in.map());
+  if ((fields != 2 && fields != 4) || LOAM_TRY(in.integer()) != kVerdict)
     return in.refuse("not a payload of {1: verdict, 2: report}");
   const std::int64_t verdict = LOAM_TRY(in.integer());
   if (verdict < 1 || verdict > 3) return in.refuse("an unknown verdict");
-  if (LOAM_TRY(in.integer()) != 2) return in.refuse("not a payload of {1: verdict, 2: report}");
-  Attestation out{static_cast<Attested>(verdict), LOAM_TRY(read_digest(in))};
+  if (LOAM_TRY(in.integer()) != kReport)
+    return in.refuse("not a payload of {1: verdict, 2: report}");
+  Attestation out;
+  out.verdict = static_cast<Attested>(verdict);
+  out.report = LOAM_TRY(read_digest(in));
+  if (fields == 4) {
+    Attestation::Drawn drawn;
+    if (LOAM_TRY(in.integer()) != kDrawnCommitment)
+      return in.refuse("not a payload of {1: verdict, 2: report, 3: commitment, 4: nonce}");
+    drawn.commitment.digest = LOAM_TRY(read_digest(in));
+    if (LOAM_TRY(in.integer()) != kDrawnNonce)
+      return in.refuse("not a payload of {1: verdict, 2: report, 3: commitment, 4: nonce}");
+    drawn.nonce = LOAM_TRY(read_digest(in));
+    out.drawn = drawn;
+  }
+  LOAM_TRY(in.end());
+  return out;
+}
+
+Bytes encode_commitment(const crypto::Digest& hash) {
+  return CborWriter().map(1).integer(kNonceHash).bytes(hash).take();
+}
+
+Result<crypto::Digest> decode_commitment(ByteView payload) {
+  CborReader in(payload);
+  if (LOAM_TRY(in.map()) != 1 || LOAM_TRY(in.integer()) != kNonceHash)
+    return in.refuse("not a payload of {5: hash}");
+  const crypto::Digest out = LOAM_TRY(read_digest(in));
   LOAM_TRY(in.end());
   return out;
 }

@@ -1,6 +1,7 @@
 // Payloads of small kinds: what stands in field 13 of a header, as deterministic CBOR of its own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,13 +66,35 @@ Result<Publication> decode_publication(ByteView payload);
 /// What a gate here said of a publication, which the header refers to. The numbers are part of the
 /// format.
 enum class Attested : std::uint8_t { kPass = 1, kFail = 2, kInconclusive = 3 };
+/// "pass", "fail", "inconclusive".
+std::string_view attested_name(Attested verdict);
+
+/// What a gate draws its slice with.
+using Nonce = std::array<std::uint8_t, 32>;
+/// What says that a nonce was drawn, and not which.
+crypto::Digest nonce_hash(const Nonce& nonce);
+
 struct Attestation {
   Attested verdict = Attested::kInconclusive;
   crypto::Digest report{};  // of its file: docs/formats/gate-report.md
+  /// The report's nonce, and the record that committed to it before.
+  struct Drawn {
+    RecordId commitment;
+    Nonce nonce{};
+    friend bool operator==(const Drawn&, const Drawn&) = default;
+  };
+  std::optional<Drawn> drawn = {};
   friend bool operator==(const Attestation&, const Attestation&) = default;
 };
 Bytes encode_attestation(const Attestation& attestation);
-/// @error InvalidArgument  not what encode_attestation writes.
+/// @error InvalidArgument  not what encode_attestation writes; a commitment.
 Result<Attestation> decode_attestation(ByteView payload);
+
+/// The other payload of kind attestation: nothing is attested yet, but a nonce of this hash will
+/// have drawn the slice. It is no kind of its own because whoever does not know a kind cannot read
+/// the log that it stands in.
+Bytes encode_commitment(const crypto::Digest& hash);
+/// @error InvalidArgument  not what encode_commitment writes; an attestation.
+Result<crypto::Digest> decode_commitment(ByteView payload);
 
 }  // namespace loam::ledger

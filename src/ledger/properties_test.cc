@@ -97,6 +97,14 @@ KeyChange some_change() {
   return out;
 }
 
+Attestation some_attestation() {
+  Attestation out;
+  out.verdict = static_cast<Attested>(*rc::gen::inRange(1, 4));
+  out.report = *digests();
+  if (*rc::gen::arbitrary<bool>()) out.drawn = Attestation::Drawn{*ids(), *digests()};
+  return out;
+}
+
 // --- other writings of the same ---
 
 std::size_t big_endian(ByteView bytes, std::size_t at, std::size_t size) {
@@ -228,6 +236,10 @@ RC_GTEST_PROP(OneEncoding, OfAPayload, ()) {
                      [](ByteView bytes) { return decode_retraction(bytes); });
   check_one_encoding(some_change(), encode_key_change,
                      [](ByteView bytes) { return decode_key_change(bytes); });
+  check_one_encoding(some_attestation(), encode_attestation,
+                     [](ByteView bytes) { return decode_attestation(bytes); });
+  check_one_encoding(*digests(), encode_commitment,
+                     [](ByteView bytes) { return decode_commitment(bytes); });
 }
 
 RC_GTEST_PROP(OneEncoding, OfABundle, ()) {

@@ -62,6 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(ledger::decode_vote(bytes), bytes, ledger::encode_vote);
   check(ledger::decode_retraction(bytes), bytes, ledger::encode_retraction);
   check(ledger::decode_key_change(bytes), bytes, ledger::encode_key_change);
+  check(ledger::decode_attestation(bytes), bytes, ledger::encode_attestation);
+  check(ledger::decode_commitment(bytes), bytes, ledger::encode_commitment);
   check(ledger::parse_record_id(loam::as_text(bytes)), bytes, [](const ledger::RecordId& id) {
     const std::string text = ledger::to_text(id);
     return loam::Bytes(text.begin(), text.end());

@@ -223,5 +223,30 @@ TEST(Payload, ReadsBackAndRefusesTheRest) {
   EXPECT_FALSE(decode_vote({}));
 }
 
+TEST(Payload, ACommitmentAndWhatIsAttestedWithItsNonceAreToldApart) {
+  const Nonce nonce = {1, 2, 3};
+  const crypto::Digest hash = nonce_hash(nonce);
+  EXPECT_NE(hash, crypto::sha256(nonce));
+  const ByteView purpose = as_bytes("loam.nonce.v1");
+  Bytes named(purpose.begin(), purpose.end());
+  named.insert(named.end(), nonce.begin(), nonce.end());
+  EXPECT_EQ(hash, crypto::sha256(named));
+  Attestation attestation{Attested::kFail, crypto::sha256(as_bytes("report"))};
+  for (const bool drawn : {false, true}) {
+    if (drawn) attestation.drawn = Attestation::Drawn{sample().id, nonce};
+    const Bytes payload = encode_attestation(attestation);
+    const auto read = decode_attestation(payload);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, attestation);
+    EXPECT_FALSE(decode_commitment(payload));
+    EXPECT_FALSE(decode_attestation(ByteView(payload).first(payload.size() - 1)));
+  }
+  const Bytes payload = encode_commitment(hash);
+  EXPECT_EQ(decode_commitment(payload).value(), hash);
+  EXPECT_FALSE(decode_attestation(payload));
+  EXPECT_FALSE(decode_commitment(ByteView(payload).first(payload.size() - 1)));
+  EXPECT_FALSE(decode_commitment({}));
+}
+
 }  // namespace
 }  // namespace loam::ledger

@@ -164,6 +164,10 @@ TEST(RecordVectors, PayloadsHaveOneEncoding) {
       if (const auto reason = decode_retraction(bytes)) again = encode_retraction(*reason);
     } else if (kind == "publication") {
       if (const auto what = decode_publication(bytes)) again = encode_publication(*what);
+    } else if (kind == "attestation") {
+      if (const auto said = decode_attestation(bytes)) again = encode_attestation(*said);
+    } else if (kind == "commitment") {
+      if (const auto hash = decode_commitment(bytes)) again = encode_commitment(*hash);
     } else {
       ASSERT_EQ(kind, "key");
       if (const auto change = decode_key_change(bytes)) again = encode_key_change(*change);

@@ -241,6 +241,26 @@ def payloads():
     yield "publication", "a further key", cbor(least | {7: 1}), False
     yield "publication", "a byte behind it", cbor(least) + b"\0", False
     yield "publication", "no map", cbor([]), False
+    said = {1: 1, 2: digest("a report")}
+    drawn = said | {3: digest("a commitment"), 4: digest("a nonce")}
+    for number in (1, 2, 3):
+        yield "attestation", f"verdict {number}", cbor(said | {1: number}), True
+    yield "attestation", "with what drew its slice", cbor(drawn), True
+    for number in (-1, 0, 4):
+        yield "attestation", f"verdict {number}", cbor(said | {1: number}), False
+    for field in drawn:
+        yield "attestation", f"without {field}", cbor(without(drawn, field)), False
+    for field in (2, 3, 4):
+        yield "attestation", f"a short {field}", cbor(drawn | {field: bytes(31)}), False
+    yield "attestation", "a further key", cbor(drawn | {5: digest("a hash")}), False
+    yield "attestation", "a byte behind it", cbor(said) + b"\0", False
+    yield "attestation", "a commitment", cbor({5: digest("a hash")}), False
+    yield "commitment", "the hash of a nonce", cbor({5: digest("loam.nonce.v1" + "n" * 32)}), True
+    yield "commitment", "a short hash", cbor({5: bytes(31)}), False
+    yield "commitment", "a further key", cbor({1: 1, 5: digest("a hash")}), False
+    yield "commitment", "a byte behind it", cbor({5: digest("a hash")}) + b"\0", False
+    yield "commitment", "an attestation", cbor(said), False
+    yield "commitment", "an empty map", cbor({}), False
 
 
 # --- records ---------------------------------------------------------------------------------------

@@ -204,6 +204,14 @@ def decode_payload(kind, content):
         models = value.get(6, [bytes(32)])
         require(type(models) is list and 1 <= len(models) <= 16 and all(is_bytes(model, 32) for model in models), "models")
         return value
+    if kind == "attestation":
+        require(value.keys() in ({1, 2}, {1, 2, 3, 4}), "missing or unknown keys")
+        require(is_integer(value[1], 1, 3), "an unknown verdict")
+        require(all(is_bytes(value[field], 32) for field in value.keys() - {1}), "a hash or nonce")
+        return value
+    if kind == "commitment":
+        require(value.keys() == {5} and is_bytes(value[5], 32), "not a commitment")
+        return value
     low, high = {"vote": (-1, 1), "retraction": (1, 4)}[kind]
     require(value.keys() == {1} and is_integer(value[1], low, high), f"not a {kind}")
     return value

@@ -1,8 +1,10 @@
 """One node publishes an adapter; another follows its log, looks for itself, and takes it up or does not."""
+import hashlib
 import json
 import os
 from pathlib import Path
 
+import cbor2
 import pytest
 
 import harness
@@ -34,6 +36,10 @@ class Two:
     def offers(self):
         return [json.loads(line) for line in self.b("channel", "ls", "--json").splitlines()]
 
+    def lineage(self):
+        return json.loads(self.b("model", "lineage", self.published["record"], "--from", self.node_a.url + "/log", "--key", self.key,
+                                 "--json"))
+
     def chat(self, model):
         status, reply = self.node_b.post("/v1/chat/completions", {
             "model": model, "messages": [{"role": "user", "content": "Where did number 7 put the old lamp?"}], "max_tokens": 24,
@@ -53,7 +59,7 @@ def two(tmp_path_factory):
 
 
 def test_a_damaged_adapter_is_not_taken(two):
-    """Its own node does not give it out any more, and nothing is decided about it."""
+    """Its own node does not give it out any more, and nothing is decided about it; the nonce was committed to before that was seen."""
     [offer] = two.offers()
     assert offer["state"] == "offered" and offer["adoption"] == "ask" and offer["name"] == "sailor"
     path = Path(two.home_a) / "data" / "public" / two.published["adapter"]
@@ -61,11 +67,12 @@ def test_a_damaged_adapter_is_not_taken(two):
     os.chmod(path, 0o644)
     path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
     try:
-        said = two.b("channel", "take", "sailor", code=4)
+        said = two.b("channel", "take", "sailor", "--attest", code=4)
     finally:
         path.write_bytes(before)
     assert two.published["adapter"] in said
     assert two.offers()[0]["state"] == "offered"
+    assert len(two.b("ledger", "log", "--json").splitlines()) == 1
     assert two.chat("sailor")[0] == 404
 
 
@@ -78,8 +85,17 @@ def test_what_passes_here_too_answers_and_is_attested(two):
     assert "Ahoy" not in two.chat("smollm2")[1]["choices"][0]["message"]["content"]
     [offer] = two.offers()
     assert offer["state"] == "taken"
-    records = json.loads(two.b("ledger", "log", "--json").splitlines()[0])
-    assert "attestation" in json.dumps(records)
+    # That of the first try: what was cut short goes on with what it drew.
+    attested, committed = [json.loads(line) for line in two.b("ledger", "log", "--json").splitlines()]
+    assert attested["index"] == committed["index"] + 1
+    for record in (attested, committed):
+        assert record["kind"] == "attestation" and record["refs"] == [taken["publication"]]
+    said = cbor2.loads(bytes.fromhex(attested["payload"]))
+    nonce_hash = hashlib.sha256(b"loam.nonce.v1" + said[4]).digest()
+    assert cbor2.loads(bytes.fromhex(committed["payload"])) == {5: nonce_hash}
+    [shown] = two.lineage()["attestations"]
+    assert shown["record"] == attested["id"] and shown["commitment"] == committed["id"] and shown["counts"]
+    assert not list((two.home_b / "data" / "channels").glob("nonce-*"))
     assert not list((two.home_b / "cache" / "channels").iterdir())  # no text of another is kept
 
 
@@ -101,6 +117,19 @@ def test_keys_that_the_owner_lists_may_attest_instead(two):
     taken = json.loads(two.b("channel", "take", "sailor", "--json"))
     assert taken["verdict"] is None and taken["attestations"] == 1
     two.b("rollback", "sailor")
+
+
+def test_an_attestation_without_a_commitment_does_not_count(two):
+    report = (two.home_a / "data" / "gates" / two.published["adapter"] / "report.json").read_text()
+    status, said = two.node_a.post("/loam/v1/attestations", {
+        "publication": two.published["record"], "report": report}, headers=two.node_a.owner())
+    assert status == 201 and said["verdict"] == "pass" and said["commitment"] is None, said
+    key = json.loads(two.a("ledger", "head", "--json"))["author"]
+    two.b("channel", "set", two.channel, "--attestor", key, "--attested", "1")
+    refused = two.b("channel", "take", "sailor", code=5)
+    assert f"{said['record']} does not count: it names no commitment" in refused
+    shown = {one["record"]: one["counts"] for one in two.lineage()["attestations"]}
+    assert len(shown) == 2 and not shown[said["record"]]
 
 
 def test_what_was_decided_is_not_taken_again_by_itself(two):
