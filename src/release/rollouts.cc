@@ -115,47 +115,45 @@ std::optional<std::string> Rollouts::unheard(const std::string& model) {
   });
 }
 
-std::optional<std::string> Rollouts::tried_as(const std::string& model) {
-  return seen_.with([&](const Seen& seen) -> std::optional<std::string> {
+std::optional<Rollouts::Counted> Rollouts::tried_as(const std::string& model) {
+  return seen_.with([&](const Seen& seen) -> std::optional<Counted> {
     for (const auto& [name, rollout] : seen.rollouts)
-      if (is_tried(rollout) && next_name(name) == model) return name;
+      if (is_tried(rollout) && next_name(name) == model) return Counted{name, rollout.publication};
     return std::nullopt;
   });
 }
 
 void Rollouts::answered(const std::string& model, bool faulty) {
-  if (const auto name = tried_as(model))
-    count_later(*name, [faulty](Rollout& rollout) { return count_answer(rollout, faulty); });
+  if (const auto tried = tried_as(model))
+    count_later(*tried, [faulty](Rollout& rollout) { return count_answer(rollout, faulty); });
 }
 
 void Rollouts::cannot_answer(const std::string& model) {
-  if (const auto name = tried_as(model))
-    count_later(*name, [](Rollout& rollout) {
+  if (const auto tried = tried_as(model))
+    count_later(*tried, [](Rollout& rollout) {
+      if (!is_tried(rollout)) return Step::kStay;
       rollout.faults = rollout.answers + kShadowFaultsMax + 1;
       return Step::kRollBack;
     });
 }
 
 void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
-  struct Concerned {
-    std::string name;
-    bool on_new = false;
-  };
   const auto concerned = seen_.with([&](Seen& seen) {
     look(seen, false);
-    std::vector<Concerned> out;
+    std::vector<std::pair<Counted, bool>> out;  // and whether the vote is on the new adapter
     for (const auto& [name, rollout] : seen.rollouts)
       if (rollout.adapter == adapter || rollout.adapter_before == adapter)
-        out.push_back({name, rollout.adapter == adapter});
+        out.emplace_back(Counted{name, rollout.publication}, rollout.adapter == adapter);
     if (out.empty() || std::ranges::find(seen.voted, answer) != seen.voted.end())
-      return std::vector<Concerned>();
+      return decltype(out)();
     seen.voted.push_back(answer);
     if (seen.voted.size() > kVotedMax) seen.voted.pop_front();
     return out;
   });
-  for (const auto& [name, on_new] : concerned)
-    count_later(
-        name, [on_new, is_down](Rollout& rollout) { return count_vote(rollout, on_new, is_down); });
+  for (const auto& [what, is_on_new] : concerned)
+    count_later(what, [on_new = is_on_new, is_down](Rollout& rollout) {
+      return count_vote(rollout, on_new, is_down);
+    });
 }
 
 void Rollouts::flush() {
@@ -163,19 +161,20 @@ void Rollouts::flush() {
   if (counting_.try_run([done] { done->set_value(); })) done->get_future().wait();
 }
 
-void Rollouts::count_later(const std::string& name, Counting counting) {
-  if (!counting_.try_run([this, name, counting = std::move(counting)] { count(name, counting); }))
-    log::warning("channels", "{}: more votes and answers come than can be counted", name);
+void Rollouts::count_later(const Counted& what, Counting counting) {
+  if (!counting_.try_run([this, what, counting = std::move(counting)] { count(what, counting); }))
+    log::warning("channels", "{}: more votes and answers come than can be counted", what.name);
 }
 
-void Rollouts::count(const std::string& name, const Counting& counting) {
+void Rollouts::count(const Counted& what, const Counting& counting) {
+  const std::string& name = what.name;
   std::optional<Rollout> now;
   Step step = Step::kStay;
   Result<> done;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     done = book_.change([&](ChannelBook::Content& content) {
       const auto found = content.rollouts.find(name);
-      if (found == content.rollouts.end()) return;
+      if (found == content.rollouts.end() || found->second.publication != what.publication) return;
       step = counting(found->second);
       now = found->second;
     });

@@ -58,10 +58,15 @@ class Rollouts {
     std::deque<std::string> voted;  // the newest last
   };
   void look(Seen& seen, bool at_once);
-  /// The name whose next adapter `model` is, if it is being tried.
-  std::optional<std::string> tried_as(const std::string& model);
-  void count_later(const std::string& name, Counting counting);
-  void count(const std::string& name, const Counting& counting);
+  /// Whose rollout something counts for. By the time it is counted another may have its name.
+  struct Counted {
+    std::string name;
+    ledger::RecordId publication;
+  };
+  /// That of the adapter which `model` is, if it is being tried.
+  std::optional<Counted> tried_as(const std::string& model);
+  void count_later(const Counted& what, Counting counting);
+  void count(const Counted& what, const Counting& counting);
   Result<> take(const std::string& name, const Rollout& rollout, Step step);
 
   ChannelBook book_;

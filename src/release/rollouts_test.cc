@@ -145,7 +145,8 @@ TEST_F(RolloutsTest, OfAnAnswerOnlyTheFirstVoteCounts) {
 
 TEST_F(RolloutsTest, OneThatCannotBeLoadedIsNotTriedAnyLonger) {
   begin(Stage::kShare);
-  rollouts_->cannot_answer("sailor:next");
+  // Twice: the second is counted when the one before answers again, which must not suffer for it.
+  for (int i = 0; i < 2; ++i) rollouts_->cannot_answer("sailor:next");
   rollouts_->flush();
   EXPECT_FALSE(catalog_->find("sailor:next"));
   EXPECT_EQ(answers_as("sailor"), old_);
