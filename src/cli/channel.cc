@@ -1,5 +1,6 @@
 // channel and rollback: what followed logs publish, taken up here, and given up again.
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "base/format.h"
@@ -13,7 +14,7 @@ namespace {
 using release::Adoption;
 using release::Decision;
 
-constexpr std::size_t kTakenAtOnceMax = 3;  // of one poll: a gate takes minutes; chosen
+constexpr std::size_t kTakenAtOnceMax = 3;  // of a log, in one poll: a gate takes minutes; chosen
 
 struct ChannelOptions {
   std::optional<std::string> what, name, log, adoption, why;
@@ -135,14 +136,14 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
   const auto book = LOAM_TRY(channel_book(invocation));
   const auto content = LOAM_TRY(book.read());
   std::vector<std::pair<std::string, std::string>> seen;  // channel and name
-  std::size_t tried = 0;
+  std::map<std::string, std::size_t> tried;  // of each channel: none crowds another out
   for (const FoundPublication& one : offers.found) {
     const Channel& channel = *offers.channel_of(one);
     const std::pair key(channel.id, one.payload.name);
     if (one.withdrawn || std::ranges::find(seen, key) != seen.end()) continue;
     seen.push_back(key);
     if (channel.policy.adoption != Adoption::kAuto || content.decisions.contains(one.id)) continue;
-    if (tried++ == kTakenAtOnceMax) break;
+    if (tried[channel.id]++ >= kTakenAtOnceMax) continue;
     const auto taken = take(invocation, offers, one, std::nullopt, options.attest);
     if (taken) {
       show_taken(invocation, *taken);
@@ -151,7 +152,7 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
     if (taken.error().code == ErrorCode::kCancelled) return std::unexpected(taken.error());
     invocation.console.warn(printable(taken.error().message));
   }
-  if (tried == 0) invocation.console.note("nothing new to take");
+  if (tried.empty()) invocation.console.note("nothing new to take");
   return 0;
 }
 
@@ -215,8 +216,8 @@ Verb channel_verb() {
   Verb look =
       inner_verb("poll", "Takes what is new on channels set to auto", {"loam channel poll"});
   look.details =
-      "Of each name the newest, three at a time at most. What did not pass is not tried again; "
-      "`loam channel ls` says why. Meant for a timer.";
+      "Of each name the newest, three of a log at a time at most. What did not pass is not tried "
+      "again; `loam channel ls` says why. Meant for a timer.";
   look.arguments = {attest};
   look.run = [options](Invocation& invocation) { return poll(invocation, *options); };
 
