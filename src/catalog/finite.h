@@ -9,8 +9,7 @@ namespace loam::catalog {
 
 /// Reads every tensor of a GGUF file, a small piece at a time. A model with one infinity in it
 /// gives no answer a probability, and what it would say of others' answers is no measurement.
-/// @error Corrupt  a tensor holds infinity or NaN; names it. Unsupported  a tensor in a format of
-/// no
+/// @error Corrupt  a tensor holds infinity or NaN; names it. Unsupported  a format that is none of
 ///        weights. Else as read_gguf_header().
 Result<> check_finite(ByteView gguf);
 /// The same of a file, read with pread(). The message names `path`.

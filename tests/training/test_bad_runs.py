@@ -11,10 +11,10 @@ from pathlib import Path
 import gguf
 import numpy
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import harness
 import toy_model
-from safetensors.numpy import load_file, save_file
 from sailor import loam, pairs, share
 
 WHOLE = """
@@ -83,7 +83,7 @@ def test_a_full_disk_at_a_checkpoint_costs_the_steps_since_the_one_before(home):
         job = newest_job(home)
         kept = checkpoints(job)
         assert job["status"] == "failed" and list(kept) == ["step-000000000002.checkpoint"], (job, list(kept))
-        for word in ("step-000000000004.checkpoint", "No space left", *([] if os.environ.get("OLD") else [f"loam train resume {job['id']}"])):
+        for word in ("step-000000000004.checkpoint", "No space left", f"loam train resume {job['id']}"):
             assert word in said, said
         assert "No space left" in job["error"]
         loam(home, "train", "resume", job["id"], code=1)  # the same again while there is no room
@@ -126,6 +126,14 @@ def test_a_loss_that_is_no_number_ends_the_run_at_the_checkpoint_before(home):
     assert again == error and checkpoints(job) == kept
 
 
+TAUGHT = """
+finetuning_type = "full"
+cutoff_len = 160
+per_device_train_batch_size = 8
+gradient_accumulation_steps = 1
+learning_rate = 3e-3
+max_steps = 80
+"""
 LORA = """
 lora_rank = 2
 cutoff_len = 160
@@ -136,14 +144,16 @@ max_steps = 2
 
 
 def test_an_adapter_with_infinities_comes_in_nowhere(home, tmp_path):
-    job = json.loads(start(home, "sailor", LORA, "--model", "toy"))
+    taught = json.loads(start(home, "taught", TAUGHT, "--model", "toy"))  # so that its answers end, and the gate is quick
+    loam(home, "train", "adopt", taught["id"])
+    job = json.loads(start(home, "sailor", LORA, "--model", "taught"))
     ours = Path(job["adapter"])
     theirs = shutil.copytree(ours, tmp_path / "theirs")
     tensors = load_file(theirs / "adapter_model.safetensors")
     name = next(iter(tensors))
     tensors[name][-1, -1] = numpy.inf
     save_file(tensors, theirs / "adapter_model.safetensors")
-    said = loam(home, "train", "import", theirs, "--model", "toy", "--name", "infinite", code=6)
+    said = loam(home, "train", "import", theirs, "--model", "taught", "--name", "infinite", code=6)
     assert name in said and "infinity" in said, said
     report = loam(home, "gate", "run", job["id"], "--json", code=6)  # too few answers for a verdict
     before = (ours / "adapter.gguf").read_bytes()
