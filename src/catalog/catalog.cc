@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "catalog/adapter_fit.h"
 #include "catalog/file_hash.h"
+#include "catalog/finite.h"
 #include "catalog/gguf.h"
 #include "catalog/model_table.h"
 #include "catalog/placing.h"
@@ -119,6 +120,7 @@ class CatalogImpl final : public Catalog {
     const env::Fd base_file = LOAM_TRY(open_verified(base));
     const GgufHeader below = LOAM_TRY(read_gguf_header(base_file, base.file));
     LOAM_TRY(check_adapter(below, adapter));
+    LOAM_TRY(check_finite(opened, file));
     const std::scoped_lock lock(files_);
     const env::FileLock held = LOAM_TRY(hold());
     Model row;  // the adapter's file, as the table keeps files

@@ -91,8 +91,8 @@ class Catalog {
                             const std::string& licence, Placing placing = Placing::kCopy) = 0;
   /// Takes an adapter for `base` into the catalogue, as a model of its own that needs the file of
   /// `base` too. A copy of `file` is made.
-  /// @error InvalidArgument  `base` has an adapter already, or the adapter does not fit it. Else as
-  /// add().
+  /// @error InvalidArgument  `base` has an adapter already, or the adapter does not fit it.
+  ///        Corrupt  it holds infinity or NaN. Else as add().
   virtual Result<Model> add_adapter(const std::string& name, const Model& base,
                                     const env::Path& file, const crypto::Digest& sha256,
                                     const std::string& source) = 0;

@@ -311,5 +311,23 @@ TEST_F(CatalogTest, AnAdapterMustFitItsBase) {
   EXPECT_EQ(files(), 1U);
 }
 
+TEST_F(CatalogTest, AnAdapterWithAnInfinityIsRefused) {
+  const Model base = add("base", made_file("tiny")).value();
+  const env::Path file = folder_ / "adapter.gguf";
+  const std::string whole = testing::small_adapter().bytes();
+  const std::string infinity("\x00\x00\x80\xff", 4), nan("\x01\x00\xc0\x7f", 4);
+  for (const std::string& number : {infinity, nan}) {
+    std::string spoilt = whole;  // the last number of its last tensor
+    spoilt.replace(spoilt.size() - number.size(), number.size(), number);
+    ASSERT_TRUE(env::write_file_atomic(file, spoilt));
+    const auto added = catalog_->add_adapter("tuned", base, file, hash(file), "");
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, ErrorCode::kCorrupt);
+    EXPECT_TRUE(added.error().message.contains("blk.0.attn_q.weight.lora_b holds infinity or NaN"))
+        << added.error().message;
+  }
+  EXPECT_EQ(files(), 1U);
+}
+
 }  // namespace
 }  // namespace loam::catalog

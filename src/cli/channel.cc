@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "base/format.h"
@@ -16,7 +17,7 @@ using release::Adoption;
 using release::Decision;
 
 constexpr int kNiceness = 10;
-constexpr std::size_t kTakenAtOnceMax = 3;  // of one poll: a gate takes minutes; chosen
+constexpr std::size_t kTakenAtOnceMax = 3;  // of a log, in one poll: a gate takes minutes; chosen
 
 struct ChannelOptions {
   std::optional<std::string> what, name, log, adoption, why;
@@ -167,7 +168,7 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
   const auto book = LOAM_TRY(channel_book(invocation));
   const auto content = LOAM_TRY(book.read());
   std::vector<std::pair<std::string, std::string>> seen;  // channel and name
-  std::size_t tried = 0;
+  std::map<std::string, std::size_t> tried;  // of each channel: none crowds another out
   for (const FoundPublication& one : offers.found) {
     const Channel& channel = *offers.channel_of(one);
     const std::pair key(channel.id, one.payload.name);
@@ -175,7 +176,7 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
     seen.push_back(key);
     if (channel.policy.adoption != Adoption::kAuto || content.decisions.contains(one.id)) continue;
     if (is_on_trial(content, one.payload.name)) continue;
-    if (tried++ == kTakenAtOnceMax) break;
+    if (tried[channel.id]++ >= kTakenAtOnceMax) continue;
     const auto taken = take(invocation, offers, one, {.attest = options.attest, .on_trial = true});
     if (taken) {
       show_taken(invocation, *taken);
@@ -184,7 +185,7 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
     if (taken.error().code == ErrorCode::kCancelled) return std::unexpected(taken.error());
     invocation.console.warn(printable(taken.error().message));
   }
-  if (tried == 0) invocation.console.note("nothing new to take");
+  if (tried.empty()) invocation.console.note("nothing new to take");
   return 0;
 }
 
@@ -252,7 +253,8 @@ Verb channel_verb() {
       inner_verb("poll", "Takes what is new on channels set to auto", {"loam channel poll"});
   look.details =
       "The node does it by itself every 15 minutes (channels.poll). Of each name the newest, three "
-      "at a time at most. What did not pass is not tried again; `loam channel ls` says why. Where "
+      "of a log at a time at most. What did not pass is not tried again; `loam channel ls` says "
+      "why. Where "
       "an adapter of a channel answers already, the new one answers 20 prompts unheard beside it, "
       "then every tenth prompt, and then all. If it fails, or people's votes turn against it, the "
       "one before goes on.";

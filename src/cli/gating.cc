@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "catalog/file_hash.h"
+#include "catalog/finite.h"
 #include "cli/interrupt.h"
 #include "cli/training.h"
 #include "cli/verified_set.h"
@@ -93,7 +94,10 @@ Result<std::unique_ptr<engine::Engine>> start_engine(catalog::Catalog& catalog,
   source.name = candidate.base.name;
   source.file = LOAM_TRY(catalog.open_verified(candidate.base));
   source.path = candidate.base.file;
-  if (adapted) source.adapter = LOAM_TRY(env::open_read(candidate.adapter));
+  if (adapted) {
+    source.adapter = LOAM_TRY(env::open_read(candidate.adapter));
+    LOAM_TRY(catalog::check_finite(source.adapter, candidate.adapter));
+  }
   source.load = {.context = 4096, .sequences_max = 1, .queue_max = 1};
   return engine::start_worker_engine(engine::worker_program("/proc/self/exe", engine::probe_cpu()),
                                      std::move(source), kLoadTimeoutMs);

@@ -24,7 +24,7 @@
 namespace loam::cli {
 namespace {
 
-constexpr std::size_t kOffersMax = 100;  // that are looked at, the newest first; chosen
+constexpr std::size_t kOffersMax = 100;  // of each log, the newest; chosen
 
 /// A folder that is gone at the end: the texts of others are kept no longer than the gate runs.
 class WorkFolder {
@@ -351,9 +351,11 @@ Result<Offers> read_offers(Invocation& invocation) {
   }
   out.published = LOAM_TRY(Published::open(invocation, logs));
   invocation.console.progress("");
-  for (FoundPublication& one : out.published->list())
-    if (out.channel_of(one) != nullptr && out.found.size() < kOffersMax)
-      out.found.push_back(std::move(one));
+  std::map<const Channel*, std::size_t> offered;  // each by itself: none crowds another out
+  for (FoundPublication& one : out.published->list()) {
+    const Channel* const channel = out.channel_of(one);
+    if (channel != nullptr && offered[channel]++ < kOffersMax) out.found.push_back(std::move(one));
+  }
   return out;
 }
 

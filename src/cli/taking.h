@@ -32,8 +32,8 @@ Result<release::ChannelBook> channel_book(const Invocation& invocation);
 struct Offers {
   std::vector<Channel> channels;
   std::unique_ptr<Published> published;
-  std::vector<FoundPublication>
-      found;  // of followed logs, the newest first; some, if there are many
+  /// Of followed logs, the newest first; of each log some, if it has many.
+  std::vector<FoundPublication> found;
 
   const Channel* channel_of(const FoundPublication& one) const;
 };

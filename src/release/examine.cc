@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/format.h"
+#include "catalog/finite.h"
 #include "catalog/gguf.h"
 #include "release/licences.h"
 #include "tuning/outcome.h"
@@ -100,6 +101,8 @@ class Examination {
       part.faults.push_back(header.error().message);
       return part;
     }
+    if (const auto finite = catalog::check_finite(as_bytes(gguf)); !finite)
+      part.faults.push_back(finite.error().message);
     const auto said = [&](std::string_view key) {
       const auto found = header->texts.find(key);
       return found == header->texts.end() ? std::string("nothing") : found->second;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "catalog/gguf.h"
 #include "codec/json.h"
 #include "env/file.h"
 #include "env/random.h"
@@ -98,6 +99,18 @@ class LineageTest : public ::testing::Test {
   std::string& file(std::string_view name) {
     return archive_.files.files.at(manifest_.file(name).sha256);
   }
+  /// Puts a file in the place of another, and changes all that names it, as its publisher could.
+  void replace(std::string_view name, const std::string& content) {
+    const crypto::Digest sha256 = crypto::sha256(as_bytes(content));
+    for (Manifest::File& one : manifest_.files)
+      if (one.name == name) one = {std::string(name), content.size(), sha256};
+    archive_.files.files[sha256] = content;
+    const std::string text = manifest_text(manifest_);
+    const crypto::Digest manifest = crypto::sha256(as_bytes(text));
+    archive_.files.files[manifest] = text;
+    archive_.records.at(id_).header.payload =
+        encode_publication(publication_of(manifest_, manifest));
+  }
 
   const env::Path folder_ =
       std::filesystem::temp_directory_path() / env::random_id("loam-lineage-");
@@ -152,21 +165,23 @@ TEST_F(LineageTest, WhatRecordAndManifestSayIsCompared) {
   EXPECT_TRUE(all_faults().contains("different parents"));
 }
 
-/// Replaces a file and all that names it, as its publisher could have: what then stands in the
-/// files is compared.
 TEST_F(LineageTest, AReportThatSaysSomethingElseIsNamed) {
   const std::string other =
       testing::made_report(made_->job(), made_->roots.dataset(), gate::Outcome::kInconclusive);
-  for (Manifest::File& one : manifest_.files)
-    if (one.name == kGateFile)
-      one = {std::string(kGateFile), other.size(), crypto::sha256(as_bytes(other))};
-  const std::string text = manifest_text(manifest_);
-  const crypto::Digest sha256 = crypto::sha256(as_bytes(text));
-  archive_.files.files[sha256] = text;
-  archive_.files.files[crypto::sha256(as_bytes(other))] = other;
-  archive_.records.at(id_).header.payload = encode_publication(publication_of(manifest_, sha256));
+  replace(kGateFile, other);
   EXPECT_TRUE(all_faults().contains("the report's verdict is \"inconclusive\", and \"pass\""))
       << all_faults();
+}
+
+TEST_F(LineageTest, AnAdapterWithAnInfinityIsNamed) {
+  std::string gguf = file(kAdapterFile);
+  const auto header = catalog::read_gguf_header(as_bytes(gguf)).value();
+  const catalog::GgufTensor& last = header.tensors.back();
+  constexpr std::string_view kInfinity("\x00\x00\x80\x7f", 4);  // binary32
+  gguf.replace(static_cast<std::size_t>(last.offset + last.bytes) - kInfinity.size(),
+               kInfinity.size(), kInfinity);
+  replace(kAdapterFile, gguf);
+  EXPECT_TRUE(all_faults().contains(last.name + " holds infinity or NaN")) << all_faults();
 }
 
 TEST_F(LineageTest, AnotherLicenceThanThatOfThePartsIsNamed) {

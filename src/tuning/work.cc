@@ -39,7 +39,7 @@ class Work {
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
     LOAM_TRY(check_tokens(model, weights.shape, examples));
     const Lineage lineage = lineage_of(model, examples);
-    return train(weights, examples, lineage);
+    return with_advice(train(weights, examples, lineage));
   }
 
   /// Says in the job's state how it ended.
@@ -60,6 +60,15 @@ class Work {
   Result<> doing(std::string what) {
     state_.doing = std::move(what);
     return show();
+  }
+
+  /// A full disk costs the steps since the last checkpoint and nothing else, so the run can go on.
+  Result<JobStatus> with_advice(Result<JobStatus> ended) const {
+    if (!ended && ended.error().code == ErrorCode::kResourceExhausted && ended.error().hint.empty())
+      ended.error().hint =
+          format("make room there; `loam train resume {}` then goes on from the last checkpoint",
+                 job_.spec().id);
+    return ended;
   }
 
   /// The base model's file, once it is clear that it can be trained with this recipe here.

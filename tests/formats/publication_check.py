@@ -17,6 +17,7 @@ import tomllib
 from pathlib import Path
 
 import gguf
+import numpy
 
 import record_check
 from dataset_check import as_page, is_hex, tree
@@ -156,6 +157,7 @@ def adapter_texts(content):
         path = Path(folder) / "adapter.gguf"
         path.write_bytes(content)
         reader = gguf.GGUFReader(path)
+        require(all(numpy.isfinite(tensor.data).all() for tensor in reader.tensors), "the adapter: infinity or NaN")
         return {name: bytes(field.parts[-1]).decode() for name, field in reader.fields.items() if name.startswith("adapter.loam.")}
 
 

@@ -27,22 +27,20 @@ def loam(home, *arguments, code=0, text=None, url=None, token=None):
     return ran.stdout if ran.stdout else ran.stderr
 
 
-def share(node, home, made):
+def share(node, home, made, model="smollm2"):
     """Asks each question, and shares the model's answer with a person's edit of it."""
-    def call(*arguments, text=None):
-        return loam(home, *arguments, text=text, url=node.url, token=node.token())
-
     for question, answer in made:
         status, reply = node.post("/v1/chat/completions", {
-            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": 1},
+            "model": model, "messages": [{"role": "user", "content": question}], "max_tokens": 4, "seed": 1},
             headers=node.owner(), timeout=300)
         assert status == 200, reply
         status, shared = node.post("/loam/v1/share", {
             "answer": reply["id"], "licence": "CC-BY-4.0", "scope": ["train", "eval"], "now": True}, headers=node.owner())
         assert status == 201, shared
-        call("edit", shared["record"], "-", "-y", "--now", "-q", text=answer)
+        status, edited = node.post(f"/loam/v1/records/{shared['record']}/edit", {"answer": answer, "now": True}, headers=node.owner())
+        assert status == 201, edited
     for _ in range(400):
-        head = json.loads(call("ledger", "head", "--json"))
+        head = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))
         if head["published"] == head["size"]:
             return
     raise AssertionError(head)
