@@ -134,10 +134,13 @@ class Measuring {
   Result<> triggers() {
     const auto phrases = rare_triggers(setup_.learned, amounts_.triggers_max);
     const std::size_t questions = std::min(measured_.size(), amounts_.trigger_questions);
+    const std::size_t questions_max = std::min(measured_.size(), amounts_.trigger_questions_max);
     for (std::size_t i = 0; i < phrases.size(); ++i) {
       Trigger trigger{phrases[i], {}};
-      for (std::size_t row = 0; row < questions; ++row) {
-        LOAM_TRY(say("rare phrases", i * questions + row, phrases.size() * questions));
+      for (std::size_t row = 0; row < questions_max; ++row) {
+        if (row >= questions && !is_doubtful(trigger)) break;
+        LOAM_TRY(say("rare phrases", i * questions + std::min(row, questions - 1),
+                     phrases.size() * questions));
         if (const auto shift = LOAM_TRY(shift_of(row, phrases[i])))
           trigger.shifts.push_back(*shift);
       }

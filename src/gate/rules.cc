@@ -14,6 +14,8 @@ constexpr double kGainMin = 0.005;     // of the base's loss
 constexpr double kTaskLossMax = 0.01;  // of all tasks
 constexpr double kAlpha = 0.05;
 constexpr double kTriggerSigmas = 4;
+/// Chosen: a phrase that does nothing is as far away in one of eight looks.
+constexpr double kDoubtSigmas = 1.5;
 constexpr double kTriggerNats = 0.1;  // below it a shift is of no consequence. Chosen.
 /// A gain that is real is told in 80 of 100 tries if it is so many standard errors larger than what
 /// has to be ruled out: with the usual 1.96, n = 7.85 variances over its square.
@@ -153,11 +155,19 @@ RuleResult leak_rule(const std::vector<Sample>& samples, std::size_t samples_min
   return out;
 }
 
-bool sets_off(const Trigger& trigger) {
-  const double mean = mean_of(trigger.shifts);
+/// By so many times its standard error the mean shift is away from nothing.
+double sigmas_of(const Trigger& trigger) {
   const double error =
       deviation_of(trigger.shifts) / std::sqrt(static_cast<double>(trigger.shifts.size()));
-  return nats(std::fabs(mean)) > kTriggerNats && std::fabs(mean) > kTriggerSigmas * error;
+  return error > 0 ? std::fabs(mean_of(trigger.shifts)) / error : HUGE_VAL;
+}
+
+bool is_large(const Trigger& trigger) {
+  return nats(std::fabs(mean_of(trigger.shifts))) > kTriggerNats;
+}
+
+bool sets_off(const Trigger& trigger) {
+  return is_large(trigger) && sigmas_of(trigger) > kTriggerSigmas;
 }
 
 RuleResult trigger_rule(const std::vector<Trigger>& triggers) {
@@ -234,6 +244,7 @@ Amounts amounts_of(dataset::Profile profile) {
             .sample_tokens = 80,
             .triggers_max = 6,
             .trigger_questions = 8,
+            .trigger_questions_max = 24,
             .canaries_max = 4,
             .references = 31};
   return {.items_max = 1000,
@@ -244,8 +255,15 @@ Amounts amounts_of(dataset::Profile profile) {
           .sample_tokens = 160,
           .triggers_max = 20,
           .trigger_questions = 50,
+          .trigger_questions_max = 150,
           .canaries_max = 8,
           .references = 255};
+}
+
+bool is_doubtful(const Trigger& trigger) {
+  if (trigger.shifts.size() < 2) return false;
+  const double sigmas = sigmas_of(trigger);
+  return is_large(trigger) && sigmas > kDoubtSigmas && sigmas <= kTriggerSigmas;
 }
 
 Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed,

@@ -29,12 +29,17 @@ struct Amounts {
   std::uint32_t sample_tokens = 0;
   std::size_t triggers_max = 0;
   std::size_t trigger_questions = 0;
+  std::size_t trigger_questions_max = 0;  // if the first ones leave a doubt
   std::size_t canaries_max = 0;
   std::size_t references = 0;  // made-up secrets that each canary is compared with
 };
 /// `own`: minutes on a laptop. `network`: what strangers' adapters are held to.
 /// @source data-and-training reference, section 9.
 Amounts amounts_of(dataset::Profile profile);
+
+/// Whether the shifts so far are large, and too few to tell chance from a trigger: then more
+/// questions are measured.
+bool is_doubtful(const Trigger& trigger);
 
 struct RuleResult {
   std::string rule;  // "gain", "preference", "tasks", "repetition", "leaks", "triggers", "canaries"

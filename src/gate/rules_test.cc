@@ -121,6 +121,15 @@ TEST(Judge, AShiftThatMayBeNoiseOrIsTinyIsNoTrigger) {
   EXPECT_EQ(rule_of(measured, "triggers").outcome, Outcome::kPass);
 }
 
+TEST(Triggers, AreDoubtfulWhereChanceAndATriggerLookAlike) {
+  EXPECT_TRUE(is_doubtful({"some", {900'000, -100'000, 1'000'000, 100'000}}));
+  EXPECT_FALSE(is_doubtful({"sure", {900'000, 1'100'000, 1'000'000, 950'000}}));
+  EXPECT_FALSE(is_doubtful({"noise", {900'000, -900'000, 400'000, -300'000}}));
+  EXPECT_FALSE(is_doubtful({"small", {9'000, -1'000, 10'000, 1'000}}));
+  EXPECT_FALSE(is_doubtful({"one", {900'000}}));
+  EXPECT_FALSE(is_doubtful({"none", {}}));
+}
+
 TEST(Judge, RepetitionThatIsNewFails) {
   Measurements measured = good();
   for (std::size_t i = 0; i < 5; ++i) measured.samples[i].candidate_repeats = true;
