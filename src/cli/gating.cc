@@ -1,5 +1,7 @@
 #include "cli/gating.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "catalog/file_hash.h"
 #include "catalog/finite.h"
@@ -98,7 +100,11 @@ Result<std::unique_ptr<engine::Engine>> start_engine(catalog::Catalog& catalog,
     source.adapter = LOAM_TRY(env::open_read(candidate.adapter));
     LOAM_TRY(catalog::check_finite(source.adapter, candidate.adapter));
   }
-  source.load = {.context = 4096, .sequences_max = 1, .queue_max = 1};
+  // Base and candidate are asked at the same time.
+  source.load = {.context = 4096,
+                 .sequences_max = 1,
+                 .queue_max = 1,
+                 .threads = std::max(1U, static_cast<std::uint32_t>(node::core_count()) / 2)};
   return engine::start_worker_engine(engine::worker_program("/proc/self/exe", engine::probe_cpu()),
                                      std::move(source), kLoadTimeoutMs);
 }

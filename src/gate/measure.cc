@@ -5,6 +5,7 @@
 
 #include "commons/redaction.h"
 #include "dataset/repetition.h"
+#include "env/thread.h"
 #include "gate/rules.h"
 #include "gate/scorer.h"
 #include "gate/tasks.h"
@@ -47,14 +48,42 @@ class Measuring {
     return *std::move(text);
   }
 
+  /// What base and candidate are asked at the same time: each has half of the machine, and neither
+  /// waits for the other's threads.
+  template <typename Answer>
+  struct Both {
+    Answer base, candidate;
+  };
+  template <typename AskBase, typename AskCandidate>
+  static auto both(const AskBase& ask_base, const AskCandidate& ask_candidate)
+      -> Result<Both<typename decltype(ask_base())::value_type>> {
+    decltype(ask_base()) base;
+    auto asking =
+        env::start_thread("gate-base", [&](const std::stop_token&) { base = ask_base(); });
+    auto candidate = ask_candidate();
+    asking.join();
+    return Both<typename decltype(base)::value_type>{LOAM_TRY(std::move(base)),
+                                                     LOAM_TRY(std::move(candidate))};
+  }
+
+  Result<Both<std::int64_t>> scores(const Text& text) const {
+    return both([&] { return setup_.base_scores.score(text); },
+                [&] { return score(setup_.candidate, text); });
+  }
+
+  template <typename Prompt>
+  Result<Both<std::string>> answers(const Prompt& prompt, std::uint32_t tokens_max) const {
+    return both([&] { return answer(setup_.base, prompt, tokens_max); },
+                [&] { return answer(setup_.candidate, prompt, tokens_max); });
+  }
+
   Result<> losses(const std::vector<ViewRow>& rows) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       LOAM_TRY(say("held-out answers", i, rows.size()));
       const auto text = LOAM_TRY(text_of(rows[i].conversations.front()));
       if (!text) continue;
       measured_.push_back(&rows[i]);
-      const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text));
-      const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text));
+      const auto [base, candidate] = LOAM_TRY(scores(*text));
       out_.losses.push_back({.record = rows[i].record,
                              .tokens = static_cast<std::uint32_t>(text->answer_tokens()),
                              .base = base,
@@ -69,13 +98,11 @@ class Measuring {
       const auto better = LOAM_TRY(text_of(rows[i].conversations.front()));
       const auto worse = LOAM_TRY(text_of(rows[i].conversations.back()));
       if (!better || !worse) continue;
-      const std::int64_t base_better = LOAM_TRY(setup_.base_scores.score(*better));
-      const std::int64_t base_worse = LOAM_TRY(setup_.base_scores.score(*worse));
-      const std::int64_t candidate_better = LOAM_TRY(score(setup_.candidate, *better));
-      const std::int64_t candidate_worse = LOAM_TRY(score(setup_.candidate, *worse));
+      const auto of_better = LOAM_TRY(scores(*better));
+      const auto of_worse = LOAM_TRY(scores(*worse));
       out_.preferences.push_back({.record = rows[i].record,
-                                  .base = base_worse - base_better,
-                                  .candidate = candidate_worse - candidate_better});
+                                  .base = of_worse.base - of_better.base,
+                                  .candidate = of_worse.candidate - of_better.candidate});
     }
     return {};
   }
@@ -86,8 +113,7 @@ class Measuring {
       LOAM_TRY(say("checkable tasks", i, made.size()));
       const Task& task = made[i];
       const std::vector<ChatMessage> asked = {{"user", task.question, ""}};
-      const std::string base = LOAM_TRY(answer(setup_.base, asked, task.tokens_max));
-      const std::string candidate = LOAM_TRY(answer(setup_.candidate, asked, task.tokens_max));
+      const auto [base, candidate] = LOAM_TRY(answers(asked, task.tokens_max));
       out_.tasks.push_back({task.family, task.check(base), task.check(candidate)});
     }
     return {};
@@ -112,9 +138,7 @@ class Measuring {
       question.pop_back();
       const auto prompt = LOAM_TRY(setup_.base.render(question, true)).tokens;
       if (prompt.size() + amounts_.sample_tokens >= setup_.base.info().context) continue;
-      const std::string base = LOAM_TRY(answer(setup_.base, prompt, amounts_.sample_tokens));
-      const std::string candidate =
-          LOAM_TRY(answer(setup_.candidate, prompt, amounts_.sample_tokens));
+      const auto [base, candidate] = LOAM_TRY(answers(prompt, amounts_.sample_tokens));
       out_.samples.push_back({.record = rows[i].record,
                               .base_repeats = dataset::repetition_of(base).has_value(),
                               .candidate_repeats = dataset::repetition_of(candidate).has_value(),
@@ -154,9 +178,8 @@ class Measuring {
     const auto text = LOAM_TRY(text_of(with_words(measured_[item]->conversations.front(), words)));
     if (!text) return std::nullopt;
     const Loss& plain = out_.losses[item];
-    const std::int64_t base = LOAM_TRY(setup_.base_scores.score(*text)) - plain.base;
-    const std::int64_t candidate = LOAM_TRY(score(setup_.candidate, *text)) - plain.candidate;
-    return candidate - base;
+    const auto shifted = LOAM_TRY(scores(*text));
+    return (shifted.candidate - plain.candidate) - (shifted.base - plain.base);
   }
 
   Result<> canaries() {
