@@ -1,6 +1,10 @@
 // An adapter that is being tried, as whoever asks the node sees it.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "api/testing/test_node.h"
 #include "release/taken.h"
 
@@ -10,6 +14,9 @@ namespace {
 using release::Stage;
 using testing::at;
 using testing::text_of;
+
+constexpr std::string_view kQuestion =
+    R"({"model":"sailor","messages":[{"role":"user","content":"hi"}],"max_tokens":4})";
 
 ledger::RecordId record(std::uint8_t n) { return {crypto::Digest{n}}; }
 
@@ -34,11 +41,9 @@ class RolloutApiTest : public testing::NodeTest {
                                       crypto::sha256(as_bytes(bytes)),
                                       release::source_of(record(publication))));
   }
+  using testing::NodeTest::begin;
   testing::Reply ask() {
-    const auto reply = post("/v1/chat/completions",
-                            R"({"model":"sailor","messages":[{"role":"user","content":"hi"}],)"
-                            R"("max_tokens":4})",
-                            owner_);
+    const auto reply = post("/v1/chat/completions", std::string(kQuestion), owner_);
     EXPECT_EQ(reply.status, 200) << reply.body;
     return reply;
   }
@@ -89,6 +94,35 @@ TEST_F(RolloutApiTest, InTheShadowItAnswersTheSamePromptsUnheard) {
   for (int i = 0; i < 500 && rollout()->stage == Stage::kShadow; ++i)
     EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
   EXPECT_EQ(rollout()->stage, Stage::kShare);
+}
+
+TEST_F(RolloutApiTest, WhenItComesToAnswerAllNoRequestIsDropped) {
+  begin(Stage::kShare);
+  const auto before = text_of(at(ask().json, "system_fingerprint"));
+  std::atomic<bool> over = false;
+  std::atomic<int> good = 0, bad = 0;
+  const auto keep_asking = [&] {
+    while (!over) {
+      http::Request request =
+          http::test_request(http::Method::kPost, "/v1/chat/completions", std::string(kQuestion));
+      request.headers.add("Authorization", "Bearer " + owner_);
+      ++(begin(std::move(request))->wait().status == 200 ? good : bad);
+    }
+  };
+  std::vector<std::jthread> people;
+  for (int i = 0; i < 3; ++i) people.emplace_back(keep_asking);
+  for (int i = 0; i < 12; ++i) rollouts_->voted(std::to_string(i), rollout()->adapter, false);
+  for (int i = 0; i < 2000 && rollout()->stage != Stage::kAll; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  // A model that was used a moment ago is used on without a look at the catalogue.
+  for (int i = 0; i < 2000 && text_of(at(ask().json, "system_fingerprint")) == before; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  over = true;
+  people.clear();
+  EXPECT_EQ(rollout()->stage, Stage::kAll);
+  EXPECT_NE(text_of(at(ask().json, "system_fingerprint")), before);
+  EXPECT_GT(good, 0);
+  EXPECT_EQ(bad, 0);
 }
 
 TEST_F(RolloutApiTest, IfItCannotBeLoadedTheOneBeforeAnswersThatPromptToo) {
