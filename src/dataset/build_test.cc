@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/format.h"
 #include "dataset/testing/made_log.h"
 #include "dataset/verify.h"
 #include "env/file.h"
@@ -26,7 +27,7 @@ class DataSetTest : public ::testing::Test {
     for (int i = 0; i < 30; ++i) {
       const std::string number = std::to_string(i * 104'729);
       ids.push_back(
-          log_.data("What of " + number + "?", number + " is followed by " + number + "1."));
+          log_.data("What of " + number + "?", format("{0} is followed by {0}1.", number)));
     }
     log_.vote(ids[0], ledger::Vote::kUp);
     log_.vote(ids[1], ledger::Vote::kDown);

