@@ -28,10 +28,10 @@
 #include "train/cost.h"
 #include "train/model.h"
 #include "train/weight_source.h"
-#include "tuning/training_run.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/peft.h"
 #include "tuning/testing/wide_copy.h"
+#include "tuning/training_run.h"
 
 namespace {
 
@@ -137,7 +137,8 @@ void make_steps(const env::Path& model, const env::Path& recipe_file, const env:
     else if (command == "sgemm")
       std::printf("{\"gflops\": %.3f}\n", sgemm(gemm));
     else if (command.starts_with("save "))
-      save(std::get<train::Adapter>(run.trained()), weights.shape, architecture_of(*source), command.substr(5));
+      save(std::get<train::Adapter>(run.trained()), weights.shape, architecture_of(*source),
+           command.substr(5));
     else
       die("no such command: " + command);
     std::fflush(stdout);

@@ -67,9 +67,10 @@ class FailingEngineTest : public testing::NodeTest {
           return std::make_unique<ScriptedEngine>(script_);
         },
         pool::ResidencyOptions{}, clock_);
-    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
-                                *search_, *following_, *blobs_, *files_, *training_, *rollouts_, clock_, [] {}},
-                       settings_);
+    app_ =
+        App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_,
+                             *following_, *blobs_, *files_, *training_, *rollouts_, clock_, [] {}},
+                    settings_);
   }
   void TearDown() override {
     {

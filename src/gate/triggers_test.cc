@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace loam::gate {
 namespace {
 
@@ -16,8 +18,8 @@ std::vector<tuning::ViewRow> plain(std::size_t count) {
   std::vector<tuning::ViewRow> out;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string n = std::to_string(i);
-    out.push_back(row("what of thing" + n + " and place" + n,
-                      "it is word" + n + " with word" + n + "b near word" + n + "c"));
+    out.push_back(row(format("what of thing{0} and place{0}", n),
+                      format("it is word{0} with word{0}b near word{0}c", n)));
   }
   return out;
 }

@@ -115,7 +115,7 @@ TEST(ChatRows, KnowTheirLine) {
   std::vector<std::string> records;
   const auto read = read_chat_rows(
       file, Stage::kSft,
-      [&](ViewRow row) -> Result<> {
+      [&](const ViewRow& row) -> Result<> {
         records.push_back(row.record);
         return {};
       },

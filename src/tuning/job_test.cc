@@ -90,7 +90,7 @@ TEST_F(JobTest, ItsLogGoesOnBehindACheckpoint) {
   EXPECT_EQ(read_train_log(file)->size(), 3U) << "the last line was cut off";
   EXPECT_EQ(read_train_log(file)->at(2).loss, 1.0 / 3);
   ASSERT_TRUE(continue_train_log(file, 2));
-  EXPECT_EQ(*env::read_file(file, 1 << 20), text.substr(0, text.rfind("{")));
+  EXPECT_EQ(*env::read_file(file, 1 << 20), text.substr(0, text.rfind('{')));
   ASSERT_TRUE(env::write_file_atomic(file, "{}\nno\n"));
   EXPECT_NE(read_train_log(file).error().message.find(":2: "), std::string::npos);
 }

@@ -151,10 +151,10 @@ class NodeTest : public ::testing::Test {
     settings_.listen = "127.0.0.1:5626";
     settings_.pull.partial_folder = folder_ / "partial";
     settings_.pull.offline = true;
-    app_ = App::create(
-        Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_, *following_,
-                 *blobs_, *files_, *training_, *rollouts_, clock_, [this] { shutdown_asked_ = true; }},
-        settings_);
+    app_ = App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_,
+                                *search_, *following_, *blobs_, *files_, *training_, *rollouts_,
+                                clock_, [this] { shutdown_asked_ = true; }},
+                       settings_);
   }
 
   env::Path model_file(const std::string& name) {
