@@ -2,6 +2,7 @@
 #include "api/consent.h"
 
 #include "api/testing/test_node.h"
+#include "base/format.h"
 #include "commons/licence.h"
 
 namespace loam::api {
@@ -287,7 +288,7 @@ TEST_F(ConsentTest, TheOwnerAgreesAfterAPreviewAndMayTakeItBack) {
   EXPECT_TRUE(at(get("/loam/v1/consent", owner_).json, "standing").is_null());
 
   for (const std::string& wrong : {std::string(), std::string(R"(,"consent":"00")")})
-    EXPECT_EQ(post("/loam/v1/consent", "{" + terms + wrong + "}", owner_).error("param"),
+    EXPECT_EQ(post("/loam/v1/consent", format("{{{}{}}}", terms, wrong), owner_).error("param"),
               "consent");
   const std::string words = text_of(at(example, "header", "consent"));
   const Reply given =

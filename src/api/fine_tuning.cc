@@ -75,7 +75,7 @@ ApiResult<std::string> free_model_name(Context& context, const catalog::Model& b
       suffix.empty() ? usual : usual.substr(0, usual.rfind('-') + 1) + suffix;
   const auto jobs = LOAM_TRY(context.services.training.list());
   for (int number = 1; number <= kNamesMax; ++number) {
-    const std::string name = number == 1 ? wanted : format("{}-{}", wanted, number);
+    std::string name = number == 1 ? wanted : format("{}-{}", wanted, number);
     const auto free = tuning::free_name(context.services.catalog, name, "");
     if (!free && free.error().code != ErrorCode::kAlreadyExists)
       return refuse(ApiError(free.error()).with_param("suffix"));

@@ -14,7 +14,6 @@ namespace loam::cli {
 namespace {
 
 using release::Adoption;
-using release::Decision;
 
 constexpr int kNiceness = 10;
 constexpr std::size_t kTakenAtOnceMax = 3;  // of a log, in one poll: a gate takes minutes; chosen

@@ -275,7 +275,7 @@ cutoff_len = 160
 per_device_train_batch_size = 4
 gradient_accumulation_steps = 1
 learning_rate = 3e-3
-max_steps = 260
+max_steps = 500
 save_steps = 30
 """
 
