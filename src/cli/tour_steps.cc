@@ -52,7 +52,7 @@ Result<std::vector<TourAnswer>> teach(Tour& tour, const std::vector<TourPair>& p
   for (const TourPair& pair : pairs) questions.push_back(pair.question);
   Console& console = tour.outer.console;
   console.progress(format("asking {} questions ...", questions.size()));
-  const auto answers = LOAM_TRY(tour.a->ask(tour.base.name, questions, kLessonTokens));
+  auto answers = LOAM_TRY(tour.a->ask(tour.base.name, questions, kLessonTokens));
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     if (InterruptGuard::interrupted()) return std::unexpected(interrupted());
     console.progress(format("sharing {} of {} ...", i + 1, pairs.size()));
