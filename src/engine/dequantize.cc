@@ -4,7 +4,6 @@
 #include <ggml.h>
 #endif
 
-#include <bit>
 #include <cstring>
 #include <string_view>
 
@@ -43,7 +42,7 @@ Result<> dequantize_others(std::uint32_t number, ByteView blocks, std::span<floa
                        static_cast<std::size_t>(traits->blck_size), traits->type_size));
   if (to.empty()) return {};
   // The library reads 16 and 32 bits at once.
-  LOAM_CHECK(std::bit_cast<std::uintptr_t>(blocks.data()) % 4 == 0);
+  LOAM_CHECK(reinterpret_cast<std::uintptr_t>(blocks.data()) % 4 == 0);
   traits->to_float(blocks.data(), to.data(), static_cast<std::int64_t>(to.size()));
   return {};
 }
