@@ -30,20 +30,39 @@ Result<crypto::Digest> add_report(Context& context, std::string_view text) {
   return added;
 }
 
-Result<codec::Value> commit(Context& context, const ledger::RecordId& publication,
-                            const crypto::Digest& hash) {
-  ledger::Log& log = context.services.log;
+/// What a node says of a publication. Durable when it returns; the same `token` posts once.
+Result<ledger::RecordId> post(ledger::Log& log, const ledger::RecordId& publication, Bytes payload,
+                              std::string token) {
   ledger::Draft draft;
   draft.kind = ledger::Kind::kAttestation;
   draft.refs = {publication};
-  draft.payload = ledger::encode_commitment(hash);
-  // Of this key: it must be the one that attests.
-  draft.token =
-      "commitment:" + to_text(publication) + crypto::digest_hex(hash) + to_hex(log.author());
+  draft.payload = std::move(payload);
+  draft.token = std::move(token);
   const auto record = LOAM_TRY(log.post(std::move(draft)));
   LOAM_TRY(log.flush());
+  return record.id;
+}
+
+ApiResult<ledger::RecordId> parse_id(const std::string& field, const std::string& text) {
+  const auto id = ledger::parse_record_id(text);
+  if (!id) return refuse(bad_field(field, "must be the id of a record"));
+  return *id;
+}
+
+ApiResult<ledger::RecordId> publication_of(const Fields& fields) {
+  const std::string text = LOAM_TRY(fields.required_text("publication", kIdBytesMax));
+  return parse_id("publication", text);
+}
+
+Result<codec::Value> commit(Context& context, const ledger::RecordId& publication,
+                            const crypto::Digest& hash) {
+  ledger::Log& log = context.services.log;
+  // Of this key: it must be the one that attests.
+  const auto record = LOAM_TRY(
+      post(log, publication, ledger::encode_commitment(hash),
+           "commitment:" + to_text(publication) + crypto::digest_hex(hash) + to_hex(log.author())));
   return codec::Value(
-      codec::Object{{"record", to_text(record.id)}, {"publication", to_text(publication)}});
+      codec::Object{{"record", to_text(record)}, {"publication", to_text(publication)}});
 }
 
 /// Whoever reads the log would not count an attestation that names another record.
@@ -75,17 +94,11 @@ struct AttestCall {
 
 ApiResult<AttestCall> parse(const codec::Value& body) {
   const Fields fields = LOAM_TRY(Fields::of(body));
-  const auto publication =
-      ledger::parse_record_id(LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
-  if (!publication) return refuse(bad_field("publication", "must be the id of a record"));
   AttestCall out;
-  out.publication = *publication;
+  out.publication = LOAM_TRY(publication_of(fields));
   out.report = LOAM_TRY(fields.required_text("report", gate::kReportBytesMax));
-  if (const auto named = LOAM_TRY(fields.text("commitment", kIdBytesMax))) {
-    const auto commitment = ledger::parse_record_id(*named);
-    if (!commitment) return refuse(bad_field("commitment", "must be the id of a record"));
-    out.commitment = *commitment;
-  }
+  if (const auto named = LOAM_TRY(fields.text("commitment", kIdBytesMax)))
+    out.commitment = LOAM_TRY(parse_id("commitment", *named));
   return out;
 }
 
@@ -100,16 +113,12 @@ Result<codec::Value> attest(Context& context, const AttestCall& asked) {
   }
   attestation.report = LOAM_TRY(add_report(context, asked.report));
   const std::string commitment = asked.commitment ? to_text(*asked.commitment) : std::string();
-  ledger::Draft draft;
-  draft.kind = ledger::Kind::kAttestation;
-  draft.refs = {asked.publication};
-  draft.payload = ledger::encode_attestation(attestation);
-  draft.token = "attestation:" + to_text(asked.publication) +
-                crypto::digest_hex(attestation.report) + commitment;
-  const auto record = LOAM_TRY(context.services.log.post(std::move(draft)));
-  LOAM_TRY(context.services.log.flush());
+  const auto record = LOAM_TRY(post(context.services.log, asked.publication,
+                                    ledger::encode_attestation(attestation),
+                                    "attestation:" + to_text(asked.publication) +
+                                        crypto::digest_hex(attestation.report) + commitment));
   return codec::Value(
-      codec::Object{{"record", to_text(record.id)},
+      codec::Object{{"record", to_text(record)},
                     {"publication", to_text(asked.publication)},
                     {"verdict", gate::outcome_name(outcome)},
                     {"report", crypto::digest_hex(attestation.report)},
@@ -123,14 +132,11 @@ void add_loam_attestation_routes(Routes& routes, Context& context) {
              [&context](const Call& call) -> ApiResult<> {
                const codec::Value body = LOAM_TRY(parse_object(call.request().body));
                const Fields fields = LOAM_TRY(Fields::of(body));
-               const auto publication = ledger::parse_record_id(
-                   LOAM_TRY(fields.required_text("publication", kIdBytesMax)));
-               if (!publication)
-                 return refuse(bad_field("publication", "must be the id of a record"));
+               const auto publication = LOAM_TRY(publication_of(fields));
                const auto hash =
                    crypto::parse_digest(LOAM_TRY(fields.required_text("hash", kHashHexBytes)));
                if (!hash) return refuse(bad_field("hash", "must be 64 hexadecimal digits"));
-               call.respond_json(201, LOAM_TRY(commit(context, *publication, *hash)));
+               call.respond_json(201, LOAM_TRY(commit(context, publication, *hash)));
                return {};
              });
   routes.add(http::Method::kPost, "/loam/v1/attestations", Need::kAdmin,
