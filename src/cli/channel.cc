@@ -1,6 +1,4 @@
 // channel and rollback: what followed logs publish, taken up here, and given up again.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -9,13 +7,13 @@
 #include "cli/table.h"
 #include "cli/taking.h"
 #include "cli/verbs.h"
+#include "env/process.h"
 
 namespace loam::cli {
 namespace {
 
 using release::Adoption;
 
-constexpr int kNiceness = 10;
 constexpr std::size_t kTakenAtOnceMax = 3;  // of a log, in one poll: a gate takes minutes; chosen
 
 struct ChannelOptions {
@@ -26,24 +24,32 @@ struct ChannelOptions {
   bool on_trial = false;
 };
 
+/// That of a publication, and the name that it answers under or is to; nullptr if it has none.
+const std::pair<const std::string, release::Rollout>* rollout_of(
+    const release::ChannelBook::Content& book, const FoundPublication& one) {
+  const auto found = std::ranges::find_if(
+      book.rollouts, [&](const auto& named) { return named.second.publication == one.id; });
+  return found == book.rollouts.end() ? nullptr : &*found;
+}
+
 /// How far it is on the way to all prompts, and what people thought of it.
 codec::Value rollout_value(const release::ChannelBook::Content& book, const FoundPublication& one) {
-  for (const auto& [name, rollout] : book.rollouts)
-    if (rollout.publication == one.id)
-      return codec::Object{{"model", name},
-                           {"stage", stage_name(rollout.stage)},
-                           {"answers", rollout.answers},
-                           {"votes_up", rollout.votes.up},
-                           {"votes_down", rollout.votes.down}};
-  return {};
+  const auto* const named = rollout_of(book, one);
+  if (named == nullptr) return {};
+  const auto& [name, rollout] = *named;
+  return codec::Object{{"model", name},
+                       {"stage", stage_name(rollout.stage)},
+                       {"answers", rollout.answers},
+                       {"votes_up", rollout.votes.up},
+                       {"votes_down", rollout.votes.down}};
 }
 
 std::string decision_text(const release::ChannelBook::Content& book, const FoundPublication& one) {
   const auto found = book.decisions.find(one.id);
   if (found == book.decisions.end()) return one.withdrawn ? "withdrawn" : "offered";
-  for (const auto& [name, rollout] : book.rollouts)
-    if (rollout.publication == one.id && rollout.stage != release::Stage::kAll)
-      return std::string(stage_name(rollout.stage));
+  const auto* const named = rollout_of(book, one);
+  if (named != nullptr && is_on_trial(named->second))
+    return std::string(stage_name(named->second.stage));
   return std::string(decision_name(found->second.state));
 }
 
@@ -155,14 +161,9 @@ Result<int> take_one(Invocation& invocation, const ChannelOptions& options) {
               "loam channel ls");
 }
 
-bool is_on_trial(const release::ChannelBook::Content& book, const std::string& name) {
-  const auto found = book.rollouts.find(name);
-  return found != book.rollouts.end() && found->second.stage != release::Stage::kAll;
-}
-
 /// Takes what channels of `auto` offer and nothing was decided about; of each name the newest.
 Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  env::work_in_background();
   const Offers offers = LOAM_TRY(read_offers(invocation));
   const auto book = LOAM_TRY(channel_book(invocation));
   const auto content = LOAM_TRY(book.read());
@@ -174,7 +175,8 @@ Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
     if (one.withdrawn || std::ranges::find(seen, key) != seen.end()) continue;
     seen.push_back(key);
     if (channel.policy.adoption != Adoption::kAuto || content.decisions.contains(one.id)) continue;
-    if (is_on_trial(content, one.payload.name)) continue;
+    const auto rollout = content.rollouts.find(one.payload.name);
+    if (rollout != content.rollouts.end() && is_on_trial(rollout->second)) continue;
     if (tried[channel.id]++ >= kTakenAtOnceMax) continue;
     const auto taken = take(invocation, offers, one, {.attest = options.attest, .on_trial = true});
     if (taken) {
@@ -253,8 +255,8 @@ Verb channel_verb() {
   look.details =
       "The node does it by itself every 15 minutes (channels.poll). Of each name the newest, three "
       "of a log at a time at most. What did not pass is not tried again; `loam channel ls` says "
-      "why. Where "
-      "an adapter of a channel answers already, the new one answers 20 prompts unheard beside it, "
+      "why. Where an adapter of a channel answers already, the new one answers 20 prompts unheard "
+      "beside it, "
       "then every tenth prompt, and then all. If it fails, or people's votes turn against it, the "
       "one before goes on.";
   look.arguments = {attest};
@@ -272,8 +274,7 @@ Verb rollback_verb() {
   verb.summary = "Gives up an adapter that was taken from a channel";
   verb.details =
       "The one before answers under its name again; without one the name goes. While a newer one "
-      "is "
-      "on trial, that is given up.";
+      "is on trial, that is given up.";
   verb.examples = {"loam rollback sailor"};
   verb.arguments = {{"MODEL", "", &options->name, "Its name.", true, Offer::kModels},
                     {"--why", "TEXT", &options->why, "Written down beside the decision."}};

@@ -1,7 +1,5 @@
 #include "cli/training.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
+#include "env/process.h"
 #include "env/random.h"
 #include "node/machine.h"
 #include "tuning/adoption.h"
@@ -29,7 +28,6 @@ namespace {
 
 constexpr std::int64_t kStopMs = 300'000;  // one step of a large batch may take minutes
 constexpr std::int64_t kPollMs = 200;
-constexpr int kNiceness = 10;
 constexpr std::uint64_t kRecipeBytesMax = std::uint64_t{1} << 20;
 
 void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
@@ -102,7 +100,7 @@ Result<> start_training(const Invocation& invocation, const tuning::JobFolder& j
 }
 
 Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobFolder& job) {
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  env::work_in_background();
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto config = LOAM_TRY(config_of(invocation)).config;
   std::uint64_t memory = node::memory().available_bytes;

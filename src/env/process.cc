@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ std::optional<int> ended(pid_t child) {
   int status = 0;
   if (::waitpid(child, &status, WNOHANG) != child) return std::nullopt;
   return status;
+}
+
+void work_in_background() {
+  constexpr int kNiceness = 10;
+  static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNiceness));
 }
 
 }  // namespace loam::env

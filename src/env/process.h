@@ -1,4 +1,4 @@
-// Programs that this one starts and does not stay with.
+// Programs that this one starts and does not stay with, and how it is one of them.
 #pragma once
 
 #include <sys/types.h>
@@ -19,5 +19,8 @@ Result<pid_t> start_program(const Path& program, const std::vector<std::string>&
 /// How a child process ended, as waitpid() says it; nothing while it runs, and nothing again once
 /// that was told.
 std::optional<int> ended(pid_t child);
+
+/// From now on this process, and those that it starts, leave the processor to others first.
+void work_in_background();
 
 }  // namespace loam::env

@@ -41,19 +41,10 @@ void ChannelPoll::start() {
   thread_ = env::start_thread("channels", [this](const std::stop_token& token) { run(token); });
 }
 
-void ChannelPoll::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
-  {
-    const std::scoped_lock lock(mutex_);  // or the wake-up falls between its look and its wait
-  }
-  woken_.notify_all();
-  thread_.join();
-}
-
 bool ChannelPoll::wait(const std::stop_token& stopping, std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
-  return woken_.wait_for(lock, time, [&] { return stopping.stop_requested(); });
+  woken_.wait_for(lock, stopping, time, [] { return false; });
+  return stopping.stop_requested();
 }
 
 void ChannelPoll::run(const std::stop_token& stopping) {
@@ -64,7 +55,7 @@ void ChannelPoll::run(const std::stop_token& stopping) {
 void ChannelPoll::look(const std::stop_token& stopping) {
   if (!any_auto(setup_.book)) return;
   // Of the last look only: `loam channel ls` has what was decided.
-  const env::Path said = setup_.folder / "poll.log";
+  const env::Path said = setup_.book.folder() / "poll.log";
   static_cast<void>(env::remove_tree(said));
   const auto output = env::open_append(said, 0600);
   if (!output) return log::warning("channels", "{}", output.error().message);

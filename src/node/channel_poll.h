@@ -16,7 +16,6 @@ struct ChannelPollSetup {
   release::ChannelBook book;
   env::Path program;
   std::vector<std::string> program_options;  // by which it finds this home
-  env::Path folder;                          // for what the process says
   std::chrono::seconds every;
 };
 
@@ -25,15 +24,11 @@ struct ChannelPollSetup {
 class ChannelPoll {
  public:
   explicit ChannelPoll(ChannelPollSetup setup) : setup_(std::move(setup)) {}
-  /// As stop().
-  ~ChannelPoll() { stop(); }
-  ChannelPoll(const ChannelPoll&) = delete;
-  ChannelPoll& operator=(const ChannelPoll&) = delete;
 
   /// The first look is at once.
   void start();
-  /// Asks a process under way to end, and waits for it.
-  void stop();
+  /// Asks a process under way to end, and waits for it. So does the destructor.
+  void stop() { thread_ = {}; }
 
  private:
   void run(const std::stop_token& stopping);
@@ -43,8 +38,8 @@ class ChannelPoll {
 
   const ChannelPollSetup setup_;
   std::mutex mutex_;
-  std::condition_variable woken_;
-  std::jthread thread_;  // last: it uses all of the above
+  std::condition_variable_any woken_;  // by the end only
+  std::jthread thread_;                // last: it uses all of the above
 };
 
 }  // namespace loam::node

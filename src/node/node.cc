@@ -220,7 +220,7 @@ Result<> Node::Parts::open_stores() {
   rollouts = std::make_unique<release::Rollouts>(book, *catalog, clock);
   if (!options.config.offline)
     channels = std::make_unique<ChannelPoll>(
-        ChannelPollSetup{book, options.program, options.program_options, data / "channels",
+        ChannelPollSetup{book, options.program, options.program_options,
                          std::chrono::seconds(options.config.channels.poll)});
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),

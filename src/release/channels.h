@@ -64,6 +64,7 @@ class ChannelBook {
   /// Held by who takes publications: one at a time. @error AlreadyExists.
   Result<env::FileLock> lock() const;
 
+  const env::Path& folder() const { return folder_; }
   /// The file.
   env::Path path() const { return folder_ / "book.json"; }
 

@@ -35,6 +35,9 @@ struct Rollout {
   friend bool operator==(const Rollout&, const Rollout&) = default;
 };
 
+/// Whether the adapter before still answers.
+inline bool is_on_trial(const Rollout& rollout) { return rollout.stage != Stage::kAll; }
+
 enum class Step : std::uint8_t { kStay, kShare, kAll, kRollBack };
 
 inline constexpr std::uint64_t kShadowAnswers = 20;  // chosen, as the next three

@@ -16,8 +16,6 @@ constexpr std::int64_t kLookMs = 1000;
 constexpr std::size_t kVotedMax = 4096;  // answers whose first vote is remembered
 constexpr int kTriesMax = 20;            // to change the book; each waits a tenth of a second
 
-bool is_tried(const Rollout& rollout) { return rollout.stage != Stage::kAll; }
-
 std::string reason_of(const Rollout& rollout) {
   if (rollout.faults > rollout.answers) return "it could not be loaded";
   if (rollout.faults > kShadowFaultsMax)
@@ -67,7 +65,7 @@ Result<std::optional<catalog::Model>> give_up(catalog::Catalog& catalog, const C
   std::optional<catalog::Model> back = model;
   std::optional<Rollout> goes_on;
   const auto found = content.rollouts.find(model.name);
-  if (found != content.rollouts.end() && is_tried(found->second)) {
+  if (found != content.rollouts.end() && is_on_trial(found->second)) {
     publication = found->second.publication;
     goes_on = without_next(catalog, model.name, found->second);
     LOAM_TRY(remove_if_there(catalog, next_name(model.name)));
@@ -118,7 +116,8 @@ std::optional<std::string> Rollouts::unheard(const std::string& model) {
 std::optional<Rollouts::Counted> Rollouts::tried_as(const std::string& model) {
   return seen_.with([&](const Seen& seen) -> std::optional<Counted> {
     for (const auto& [name, rollout] : seen.rollouts)
-      if (is_tried(rollout) && next_name(name) == model) return Counted{name, rollout.publication};
+      if (is_on_trial(rollout) && next_name(name) == model)
+        return Counted{name, rollout.publication};
     return std::nullopt;
   });
 }
@@ -131,7 +130,7 @@ void Rollouts::answered(const std::string& model, bool faulty) {
 void Rollouts::cannot_answer(const std::string& model) {
   if (const auto tried = tried_as(model))
     count_later(*tried, [](Rollout& rollout) {
-      if (!is_tried(rollout)) return Step::kStay;
+      if (!is_on_trial(rollout)) return Step::kStay;
       rollout.faults = rollout.answers + kShadowFaultsMax + 1;
       return Step::kRollBack;
     });
