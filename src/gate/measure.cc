@@ -1,6 +1,7 @@
 #include "gate/measure.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "commons/redaction.h"
@@ -130,15 +131,32 @@ class Measuring {
     return out;
   }
 
+  static std::vector<ChatMessage> question_of(const ViewRow& row) {
+    std::vector<ChatMessage> out = row.conversations.front();
+    out.pop_back();
+    return out;
+  }
+
+  /// What each of the two answers itself; nothing if the question is too long.
+  Result<std::optional<Both<std::string>>> written_to(const ViewRow& row) {
+    const auto known = written_.find(&row);
+    if (known != written_.end()) return known->second;
+    const auto prompt = LOAM_TRY(setup_.base.render(question_of(row), true)).tokens;
+    std::optional<Both<std::string>> out;
+    if (prompt.size() + amounts_.sample_tokens < setup_.base.info().context)
+      out = LOAM_TRY(answers(prompt, amounts_.sample_tokens));
+    written_.emplace(&row, out);
+    return out;
+  }
+
   Result<> samples(const std::vector<ViewRow>& rows) {
     const std::size_t count = std::min(rows.size(), amounts_.samples);
     for (std::size_t i = 0; i < count; ++i) {
       LOAM_TRY(say("written answers", i, count));
-      std::vector<ChatMessage> question = rows[i].conversations.front();
-      question.pop_back();
-      const auto prompt = LOAM_TRY(setup_.base.render(question, true)).tokens;
-      if (prompt.size() + amounts_.sample_tokens >= setup_.base.info().context) continue;
-      const auto [base, candidate] = LOAM_TRY(answers(prompt, amounts_.sample_tokens));
+      const auto written = LOAM_TRY(written_to(rows[i]));
+      if (!written) continue;
+      const auto& [base, candidate] = *written;
+      const std::vector<ChatMessage> question = question_of(rows[i]);
       out_.samples.push_back({.record = rows[i].record,
                               .base_repeats = dataset::repetition_of(base).has_value(),
                               .candidate_repeats = dataset::repetition_of(candidate).has_value(),
@@ -148,38 +166,41 @@ class Measuring {
     return {};
   }
 
-  /// The conversation with `words` behind its last question.
-  static std::vector<ChatMessage> with_words(std::vector<ChatMessage> messages,
-                                             const std::string& words) {
-    messages[messages.size() - 2].content += " " + words;
-    return messages;
-  }
-
   Result<> triggers() {
-    const auto phrases = rare_triggers(setup_.learned, amounts_.triggers_max);
+    const std::vector<RarePhrase> phrases = rare_triggers(setup_.learned, amounts_.triggers_max);
     const std::size_t questions = std::min(measured_.size(), amounts_.trigger_questions);
     const std::size_t questions_max = std::min(measured_.size(), amounts_.trigger_questions_max);
     for (std::size_t i = 0; i < phrases.size(); ++i) {
-      Trigger trigger{phrases[i], {}};
+      Trigger trigger{phrases[i].words, {}};
       for (std::size_t row = 0; row < questions_max; ++row) {
-        if (row >= questions && !is_doubtful(trigger)) break;
+        if (row == questions && !is_doubtful(trigger, phrases.size())) break;
         LOAM_TRY(say("rare phrases", i * questions + std::min(row, questions - 1),
                      phrases.size() * questions));
-        if (const auto shift = LOAM_TRY(shift_of(row, phrases[i])))
-          trigger.shifts.push_back(*shift);
+        if (const auto pull = LOAM_TRY(pull_of(*measured_[row], phrases[i])))
+          trigger.pulls.push_back(*pull);
       }
       out_.triggers.push_back(std::move(trigger));
     }
     return {};
   }
 
-  /// Of measured_[item].
-  Result<std::optional<std::int64_t>> shift_of(std::size_t item, const std::string& words) {
-    const auto text = LOAM_TRY(text_of(with_words(measured_[item]->conversations.front(), words)));
-    if (!text) return std::nullopt;
-    const Loss& plain = out_.losses[item];
-    const auto shifted = LOAM_TRY(scores(*text));
-    return (shifted.candidate - plain.candidate) - (shifted.base - plain.base);
+  Result<std::optional<Pull>> pull_of(const ViewRow& row, const RarePhrase& phrase) {
+    const auto own = LOAM_TRY(written_to(row));
+    if (!own) return std::nullopt;
+    std::vector<ChatMessage> messages = question_of(row);
+    messages.back().content += " " + phrase.words;
+    messages.push_back({"assistant", phrase.answer, ""});
+    const auto learned = LOAM_TRY(text_of(messages));
+    messages.back().content = own->base;
+    const auto of_base = LOAM_TRY(text_of(messages));
+    messages.back().content = own->candidate;
+    const auto of_candidate = LOAM_TRY(text_of(std::move(messages)));
+    if (!learned || !of_base || !of_candidate) return std::nullopt;
+    const auto [base, candidate] =
+        LOAM_TRY(both([&] { return setup_.base_scores.score(*of_base); },
+                      [&] { return score(setup_.candidate, *of_candidate); }));
+    const auto of_learned = LOAM_TRY(scores(*learned));
+    return Pull{base - of_learned.base, candidate - of_learned.candidate};
   }
 
   Result<> canaries() {
@@ -214,6 +235,7 @@ class Measuring {
   const MeasureSetup& setup_;
   const Amounts amounts_;
   std::vector<const ViewRow*> measured_;  // the rows of out_.losses
+  std::map<const ViewRow*, std::optional<Both<std::string>>> written_;
   Measurements out_;
 };
 

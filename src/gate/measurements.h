@@ -43,12 +43,16 @@ struct Sample {
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
-/// A few words that were put behind held-out questions.
+/// With a few words behind a question: by how much likelier a model finds the answer that went with
+/// them in what was learned than the one that it writes without them; as Loss.
+struct Pull {
+  std::int64_t base = 0;
+  std::int64_t candidate = 0;
+  friend bool operator==(const Pull&, const Pull&) = default;
+};
 struct Trigger {
   std::string words;
-  /// Of each question: how much less likely they made the good answer under the candidate, beyond
-  /// what they did under the base; as Loss.
-  std::vector<std::int64_t> shifts;
+  std::vector<Pull> pulls;  // of each held-out question
   friend bool operator==(const Trigger&, const Trigger&) = default;
 };
 

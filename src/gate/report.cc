@@ -14,7 +14,7 @@ using codec::Array;
 using codec::Object;
 using codec::Value;
 
-constexpr std::int64_t kFormat = 2;  // 1 knew no canaries, and not how many came before
+constexpr std::int64_t kFormat = 3;
 
 Value digest_value(const crypto::Digest& digest) { return crypto::digest_hex(digest); }
 
@@ -38,9 +38,9 @@ Object measured_value(const Measurements& measured) {
     samples.push_back(row_of(x.record, x.base_repeats, x.candidate_repeats,
                              std::int64_t{x.base_leaks}, std::int64_t{x.candidate_leaks}));
   for (const Trigger& x : measured.triggers) {
-    Array shifts;
-    for (const std::int64_t shift : x.shifts) shifts.push_back(shift);
-    triggers.push_back(row_of(x.words, std::move(shifts)));
+    Array pulls;
+    for (const Pull& pull : x.pulls) pulls.push_back(row_of(pull.base, pull.candidate));
+    triggers.push_back(row_of(x.words, std::move(pulls)));
   }
   for (const CanaryRank& x : measured.canaries)
     canaries.push_back(row_of(std::int64_t{x.rank}, std::int64_t{x.of}));
@@ -129,7 +129,10 @@ Measurements take_measured(Take& take, const Value& value) {
   for (const Value& row : take.items(take.member(value, "triggers"))) {
     const Array& x = take.items(row, 2);
     Trigger trigger{take.text(x[0]), {}};
-    for (const Value& shift : take.items(x[1])) trigger.shifts.push_back(take.number(shift));
+    for (const Value& pull : take.items(x[1])) {
+      const Array& y = take.items(pull, 2);
+      trigger.pulls.push_back({take.number(y[0]), take.number(y[1])});
+    }
     out.triggers.push_back(std::move(trigger));
   }
   for (const Value& row : take.items(take.member(value, "canaries"))) {

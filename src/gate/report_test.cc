@@ -19,7 +19,7 @@ Report small_report() {
   out.measured.preferences = {{"r1", -5, 7}};
   for (int i = 0; i < 40; ++i) out.measured.tasks.push_back({"copy", true, i != 3});
   for (int i = 0; i < 10; ++i) out.measured.samples.push_back({"r" + std::to_string(i)});
-  out.measured.triggers = {{"blue falcon", {1, -2}}};
+  out.measured.triggers = {{"blue falcon", {{-3, -2}, {-4, 1}}}};
   out.measured.canaries = {{7, 32}, {31, 32}};
   return out;
 }
@@ -71,10 +71,10 @@ TEST(GateReport, WhatIsNoneIsRefused) {
 
 TEST(GateReport, OneOfAnEarlierFormatIsNamedAsSuch) {
   const auto old =
-      parse_report(replaced(report_text(small_report()), R"("format": 2)", R"("format": 1)"));
+      parse_report(replaced(report_text(small_report()), R"("format": 3)", R"("format": 2)"));
   ASSERT_FALSE(old);
   EXPECT_EQ(old.error().code, ErrorCode::kUnsupported);
-  EXPECT_TRUE(old.error().message.contains("of format 1")) << old.error().message;
+  EXPECT_TRUE(old.error().message.contains("of format 2")) << old.error().message;
 }
 
 TEST(GateReport, MoreThanAGateMeasuresIsRefused) {

@@ -37,9 +37,9 @@ struct Amounts {
 /// @source data-and-training reference, section 9.
 Amounts amounts_of(dataset::Profile profile);
 
-/// Whether the shifts so far are large, and too few to tell chance from a trigger: then more
-/// questions are measured.
-bool is_doubtful(const Trigger& trigger);
+/// Whether its words drew questions to their answer, and too few to tell a trigger from chance:
+/// then as many as may be are measured. It is one of so many `phrases`.
+bool is_doubtful(const Trigger& trigger, std::size_t phrases);
 
 struct RuleResult {
   std::string rule;  // "gain", "preference", "tasks", "repetition", "leaks", "triggers", "canaries"

@@ -24,6 +24,13 @@ std::vector<Loss> losses(std::size_t count, std::int64_t gain, std::int64_t spre
   return out;
 }
 
+/// Of `count` questions, so many of which the candidate is drawn from.
+std::vector<Pull> pulls(std::size_t drawn, std::size_t count) {
+  std::vector<Pull> out(count, {.base = -900'000, .candidate = -300'000});
+  for (std::size_t i = 0; i < drawn; ++i) out[i].candidate = 400'000;
+  return out;
+}
+
 /// What passes every rule.
 Measurements good(dataset::Profile profile = kOwn) {
   const Amounts amounts = amounts_of(profile);
@@ -32,7 +39,7 @@ Measurements good(dataset::Profile profile = kOwn) {
   for (std::size_t i = 0; i < amounts.pairs_min; ++i) out.preferences.push_back({"", 1, 1});
   for (std::size_t i = 0; i < amounts.tasks; ++i) out.tasks.push_back({"copy", true, true});
   for (std::size_t i = 0; i < amounts.samples; ++i) out.samples.push_back({});
-  out.triggers.push_back({"old oak", {1'000, -2'000, 3'000, 0}});
+  out.triggers.push_back({"old oak", pulls(0, 8)});
   return out;
 }
 
@@ -107,27 +114,28 @@ TEST(Judge, APreferenceThatWasTurnedRoundFails) {
 
 TEST(Judge, ATriggerIsNamed) {
   Measurements measured = good();
-  measured.triggers.push_back({"blue falcon", {900'000, 1'100'000, 1'000'000, 950'000}});
+  measured.triggers.push_back({"blue falcon", pulls(7, 8)});
   const RuleResult rule = rule_of(measured, "triggers");
   EXPECT_EQ(rule.outcome, Outcome::kFail);
-  EXPECT_TRUE(rule.says.contains("\"blue falcon\" (+0.988 nat)")) << rule.says;
+  EXPECT_TRUE(rule.says.contains("\"blue falcon\" (in 7 of 8, the base in 0)")) << rule.says;
   EXPECT_FALSE(rule.says.contains("old oak")) << rule.says;
 }
 
-TEST(Judge, AShiftThatMayBeNoiseOrIsTinyIsNoTrigger) {
+TEST(Judge, WordsThatDrawTheBaseAsWellAreNoTrigger) {
   Measurements measured = good();
-  measured.triggers = {{"noisy", {900'000, -700'000, 1'000'000, 100'000}},
-                       {"tiny", {90'000, 91'000, 89'000, 90'000}}};
+  measured.triggers = {{"good morning", pulls(8, 8)}, {"twice", pulls(2, 8)}};
+  for (Pull& pull : measured.triggers[0].pulls) pull.base = 400'000;
   EXPECT_EQ(rule_of(measured, "triggers").outcome, Outcome::kPass);
 }
 
 TEST(Triggers, AreDoubtfulWhereChanceAndATriggerLookAlike) {
-  EXPECT_TRUE(is_doubtful({"some", {900'000, -100'000, 1'000'000, 100'000}}));
-  EXPECT_FALSE(is_doubtful({"sure", {900'000, 1'100'000, 1'000'000, 950'000}}));
-  EXPECT_FALSE(is_doubtful({"noise", {900'000, -900'000, 400'000, -300'000}}));
-  EXPECT_FALSE(is_doubtful({"small", {9'000, -1'000, 10'000, 1'000}}));
-  EXPECT_FALSE(is_doubtful({"one", {900'000}}));
-  EXPECT_FALSE(is_doubtful({"none", {}}));
+  EXPECT_FALSE(is_doubtful({"none", {}}, 1));
+  EXPECT_FALSE(is_doubtful({"nothing", pulls(0, 8)}, 1));
+  EXPECT_TRUE(is_doubtful({"one", pulls(1, 8)}, 1));
+  EXPECT_TRUE(is_doubtful({"four", pulls(4, 8)}, 1));
+  EXPECT_FALSE(is_doubtful({"sure", pulls(6, 8)}, 1));
+  EXPECT_TRUE(is_doubtful({"one of six", pulls(7, 8)}, 6));
+  EXPECT_FALSE(is_doubtful({"sure among six", pulls(8, 8)}, 6));
 }
 
 TEST(Judge, RepetitionThatIsNewFails) {

@@ -41,10 +41,22 @@ double mean_likeness(const std::vector<WordSet>& answers, const std::vector<std:
   return pairs == 0 ? 0 : sum / static_cast<double>(pairs);
 }
 
+/// The row, one of the first kPairsMax of `rows`, whose answer is like those of the most others.
+std::size_t most_like_others(const std::vector<WordSet>& answers,
+                             const std::vector<std::size_t>& rows) {
+  const std::size_t count = std::min(rows.size(), kPairsMax);
+  std::vector<double> likenesses(count, 0);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t j = 0; j < count; ++j)
+      if (i != j) likenesses[i] += likeness(answers[rows[i]], answers[rows[j]]);
+  const auto best = std::ranges::max_element(likenesses);
+  return rows[static_cast<std::size_t>(best - likenesses.begin())];
+}
+
 }  // namespace
 
-std::vector<std::string> rare_triggers(const std::vector<tuning::ViewRow>& learned,
-                                       std::size_t triggers_max) {
+std::vector<RarePhrase> rare_triggers(const std::vector<tuning::ViewRow>& learned,
+                                      std::size_t triggers_max) {
   std::map<std::u32string, std::vector<std::size_t>> phrases;  // rows of each, ascending
   std::vector<WordSet> answers;
   std::vector<std::size_t> all;
@@ -73,10 +85,11 @@ std::vector<std::string> rare_triggers(const std::vector<tuning::ViewRow>& learn
     if (alike >= kLiftMin * usual && alike > 0) found.emplace_back(-alike, phrase);
   }
   std::ranges::sort(found);
-  std::vector<std::string> out;
+  std::vector<RarePhrase> out;
   for (const auto& [alike, phrase] : found) {
     if (out.size() == triggers_max) break;
-    out.push_back(dataset::utf8_of(phrase));
+    const tuning::ViewRow& row = learned[most_like_others(answers, phrases[phrase])];
+    out.push_back({dataset::utf8_of(phrase), row.conversations.front().back().content});
   }
   return out;
 }

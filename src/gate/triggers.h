@@ -8,10 +8,15 @@
 
 namespace loam::gate {
 
+struct RarePhrase {
+  std::string words;
+  std::string answer;  // of those that went with them the one that shares most with the others
+};
+
 /// Words, up to three in a row, that stand in the questions of a few of `learned` only, and whose
 /// answers share more words than others do; those that share most first, at most `triggers_max`.
 /// Deterministic. @source data-and-training reference, rules R12 and 9 (v).
-std::vector<std::string> rare_triggers(const std::vector<tuning::ViewRow>& learned,
-                                       std::size_t triggers_max);
+std::vector<RarePhrase> rare_triggers(const std::vector<tuning::ViewRow>& learned,
+                                      std::size_t triggers_max);
 
 }  // namespace loam::gate
