@@ -93,19 +93,24 @@ class Bench {
       : team_(threads),
         gemm_(team_),
         base_(std::move(random)),
-        learned_(std::move(learned)),
+        older_(learned.begin(), learned.begin() + half(learned)),
+        newer_(learned.begin() + half(learned), learned.end()),
         held_out_(std::move(held_out)) {
-    if (learned_.size() < 2 * kTexts || held_out_.empty()) die("there is too little text");
+    if (newer_.size() < 2 * kTexts || held_out_.empty()) die("there is too little text");
   }
 
   void run() {
-    base_ = trained(base_, examples_of(learned_, 1), recipe(3e-3, 4));
+    base_ = trained(base_, examples_of(older_, 1), recipe(3e-3, 4));
     report("base", 0, base_);
     replace();
     accumulate();
   }
 
  private:
+  static std::ptrdiff_t half(const std::vector<Sequence>& texts) {
+    return static_cast<std::ptrdiff_t>(texts.size() / 2);
+  }
+
   train::Weights trained(const train::Weights& from, const std::vector<Example>& examples,
                          const tuning::Recipe& how) {
     tuning::TrainingRun run(gemm_, from, how, examples);
@@ -117,11 +122,12 @@ class Bench {
     return trained(from, examples_of(texts, kPrompt), recipe(1e-3, 2));
   }
 
-  /// Human texts for a generation: others in the next one, until all had their turn.
+  /// Human texts for a generation, none of which the base knows: others in the next one, until all
+  /// had their turn.
   std::vector<Sequence> human(std::size_t generation, std::size_t count) const {
     std::vector<Sequence> out;
     for (std::size_t i = 0; i < count; ++i)
-      out.push_back(learned_[(generation * kTexts + i) % learned_.size()]);
+      out.push_back(newer_[(generation * kTexts + i) % newer_.size()]);
     return out;
   }
 
@@ -199,16 +205,17 @@ class Bench {
       die("the sampler and the trainer disagree about a model");
     std::printf(
         "{\"arm\": \"%s\", \"generation\": %zu, \"nll\": %.6f, \"surprise\": %.6f, "
-        "\"pairs\": %zu, \"learned\": %zu, \"held_out\": %zu}\n",
+        "\"pairs\": %zu, \"learned\": %zu, \"newer\": %zu, \"held_out\": %zu}\n",
         arm, generation, mean_loss(weights, held_out_, 1), surprise_, different_pairs(said),
-        learned_.size(), held_out_.size());
+        older_.size(), newer_.size(), held_out_.size());
     std::fflush(stdout);
   }
 
   train::Team team_;
   train::Gemm gemm_;
   train::Weights base_;
-  const std::vector<Sequence> learned_, held_out_;
+  const std::vector<Sequence> older_, newer_;  // human texts: the base's, and those since then
+  const std::vector<Sequence> held_out_;
   double surprise_ = 0;  // of the last answers
 };
 

@@ -51,7 +51,7 @@ def collapse(programs, folder):
         return [one["nll"] / base["nll"] - 1 for one in models[arm][1:]]
 
     ours, theirs = max(worse("ours")), worse("replace")[-1]
-    detail = f"{base['learned']} texts of 128 tokens to learn from, {base['held_out']} held out (SHA-256 of all {text[:12]})"
+    detail = f"{base['learned']} texts of 128 tokens that the base learned from, {base['newer']} for the generations, {base['held_out']} held out (SHA-256 of all {text[:12]})"
     return [{"figure": "human text after ten generations, each from the answers of the last alone", "against": "the base",
              "target": "worse, as Shumailov et al. 2024 have it", "result": f"{theirs:+.1%}", "reached": theirs > 0,
              "detail": detail},
