@@ -275,7 +275,7 @@ cutoff_len = 160
 per_device_train_batch_size = 4
 gradient_accumulation_steps = 1
 learning_rate = 3e-3
-max_steps = 500
+max_steps = 250
 save_steps = 30
 """
 
@@ -331,17 +331,21 @@ def test_all_parameters_are_the_same_bytes_on_one_thread_and_after_a_stop(toy, w
         assert (Path(done["trained_model"]) / name).read_bytes() == (Path(whole["trained_model"]) / name).read_bytes()
 
 
-def test_the_trained_toy_answers_what_it_learned(toy, whole):
+def test_the_trained_toy_answers_what_it_learned(home, toy, whole):
     adopted = json.loads(loam(toy[0], "train", "adopt", whole["id"], "--json"))
     assert adopted["model"] == "parrot" and whole["id"] in adopted["source"] and "adapter_sha256" not in adopted
     loam(toy[0], "train", "adopt", whole["id"])  # a second time changes nothing
+    rows = [json.loads(line) for line in (home / "set" / "sft.jsonl").read_text().splitlines()]
+    learned = [row["messages"] for row in rows if row["split"] == "train"]
     with harness.Node(home=toy[0], settings=["load.threads=1"]) as node:
-        status, reply = node.post("/v1/chat/completions", {
-            "model": "parrot", "messages": [{"role": "user", "content": "Why does bread rise?"}], "max_tokens": 40,
-            "temperature": 0}, headers=node.owner())
-        assert status == 200, reply
-        # A million parameters know the words, and stammer. Which ones depends on the records' ids.
-        assert "winds to you!" in reply["choices"][0]["message"]["content"], reply
+        answers = []
+        for messages in learned:
+            status, reply = node.post("/v1/chat/completions", {
+                "model": "parrot", "messages": messages[:-1], "max_tokens": 60, "temperature": 0}, headers=node.owner())
+            assert status == 200, reply
+            answers.append((reply["choices"][0]["message"]["content"], messages[-1]["content"]))
+        # Word by word; one or two may be on the edge.
+        assert sum(answer == taught for answer, taught in answers) >= len(learned) - 2, answers
         assert "parrot" in loam(toy[0], "ls", url=node.url, token=node.token())
 
 
