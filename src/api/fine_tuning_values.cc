@@ -109,27 +109,28 @@ Result<codec::Value> fine_tuning_job_value(const JobFolder& job, env::Clock& clo
   const JobState state = LOAM_TRY(job.state());
   const std::string_view status = fine_tuning_status(job, state);
   codec::Value tokens = LOAM_TRY(trained_tokens(job, status));
-  codec::Value out = codec::Object{
-      {"id", spec.id},
-      {"object", "fine_tuning.job"},
-      {"created_at", spec.created_ms / 1000},
-      {"error", error_value(state, status)},
-      {"fine_tuned_model", status == "succeeded" ? text_or_null(state.adopted) : codec::Value()},
-      {"finished_at", is_over(status) ? codec::Value(state.updated_ms / 1000) : codec::Value()},
-      {"hyperparameters", hyperparameters_value(spec.recipe)},
-      {"model", spec.model},
-      {"organization_id", "local"},
-      {"result_files", codec::Array{}},
-      {"status", status},
-      {"trained_tokens", std::move(tokens)},
-      {"training_file", training_file_of(spec)},
-      {"validation_file", nullptr},
-      {"integrations", codec::Array{}},
-      {"seed", spec.recipe.seed}};
-  const bool counts = status == "running" && state.steps > 0;
-  out.set("estimated_finish", counts ? codec::Value(clock.wall_ms() / 1000 +
-                                                    static_cast<std::int64_t>(state.seconds_left))
-                                     : codec::Value());
+  codec::Value made, finished, expected;  // null until they are known
+  if (status == "succeeded") made = text_or_null(state.adopted);
+  if (is_over(status)) finished = state.updated_ms / 1000;
+  if (status == "running" && state.steps > 0)
+    expected = clock.wall_ms() / 1000 + static_cast<std::int64_t>(state.seconds_left);
+  codec::Value out = codec::Object{{"id", spec.id},
+                                   {"object", "fine_tuning.job"},
+                                   {"created_at", spec.created_ms / 1000},
+                                   {"error", error_value(state, status)},
+                                   {"fine_tuned_model", std::move(made)},
+                                   {"finished_at", std::move(finished)},
+                                   {"hyperparameters", hyperparameters_value(spec.recipe)},
+                                   {"model", spec.model},
+                                   {"organization_id", "local"},
+                                   {"result_files", codec::Array{}},
+                                   {"status", status},
+                                   {"trained_tokens", std::move(tokens)},
+                                   {"training_file", training_file_of(spec)},
+                                   {"validation_file", nullptr},
+                                   {"integrations", codec::Array{}},
+                                   {"seed", spec.recipe.seed}};
+  out.set("estimated_finish", std::move(expected));
   if (spec.recipe.stage != tuning::Stage::kKto) out.set("method", method_value(spec.recipe));
   codec::Object metadata;
   for (const auto& [key, value] : spec.metadata) metadata.emplace_back(key, value);
