@@ -35,9 +35,10 @@ def about(root, suite):
         return ("A model of 1,016,960 parameters (tests/toy_model.py) is trained on the prose of Perl 5.36's modules (Debian's "
                 "perl-modules-5.36, Artistic or GPL-1+, written by people), and then ten times on texts of which a model wrote "
                 "96 of 128 tokens, at temperature 1, after 32 by people: 512 texts, two passes. *replace*: the last model goes "
-                "on from its own answers alone. *ours*: the base goes on, each time anew, from at least 60% texts by people, 10% "
-                "answers of the last model, and the rest of older ones. Loss is the trainer's, over held-out files; answers are "
-                "drawn by the trainer's own operators (bench/toy_sampler.cc), so that the figures are the same on every machine.")
+                "on from its own answers alone. *ours*: the base goes on, each time anew, from at least 60% texts by people that "
+                "the base does not know, 10% answers of the last model, and the rest of older ones. Loss is the trainer's, over "
+                "held-out files; answers are drawn by the trainer's own operators (bench/toy_sampler.cc), so that the figures are "
+                "the same on every machine.")
     if suite in ("train", "peft"):
         peers = dict(line.split()[0].split("==") for line in (root / "bench" / "requirements.txt").read_text().splitlines()[1:])
         return ("Model: the starter model (SmolLM2-135M-Instruct), its weights as binary32 on both sides; texts: sentences of the "
