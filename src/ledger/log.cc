@@ -29,12 +29,19 @@ std::int64_t record_time_s(Kind kind, std::int64_t now_ms) {
   return exact ? now_s : now_s / kHour_s * kHour_s;
 }
 
-/// One post, from its caller to the writer and back.
+/// One post, from its caller over the signer to the writer, and back.
 struct Post {
   std::vector<Draft> drafts;
   std::vector<Header> headers;
+  std::vector<std::optional<Record>> signed_ahead = {};  // empty: when it is written
   std::optional<Result<std::vector<Record>>> outcome = {};
   std::condition_variable settled = {};  // outcome is there
+};
+
+/// Who signs what comes next.
+struct Signer {
+  std::shared_ptr<const crypto::SigningKey> key;  // shared: a rotation may end it while it signs
+  std::uint64_t next_seq = 0;
 };
 
 class LogImpl final : public Log {
@@ -55,6 +62,12 @@ class LogImpl final : public Log {
       const std::scoped_lock lock(mutex_);
       closing_ = true;
     }
+    arrived_.notify_all();
+    if (signer_.joinable()) signer_.join();
+    {
+      const std::scoped_lock lock(mutex_);
+      signed_all_ = true;
+    }
     work_.notify_all();
     if (writer_.joinable()) writer_.join();
     {
@@ -67,13 +80,14 @@ class LogImpl final : public Log {
 
   Result<> start() {
     committed_ = LOAM_TRY(storage_->size());
-    note_author();
+    signer_now_ = next_signer();
     // From the first record on, a log without it has lost it; and a checkpoint may have been served
     // without having been kept.
     LOAM_TRY(keep_published());
     // A retraction may have been cut off before what it erased was overwritten.
     if (auto done = scrub(); !done && done.error().code != ErrorCode::kUnavailable) return done;
     while (published_ < committed_) LOAM_TRY(publish_some());
+    signer_ = env::start_thread("ledger-sign", [this](const std::stop_token&) { sign_ahead(); });
     writer_ = env::start_thread("ledger", [this](const std::stop_token&) { write(); });
     publisher_ = env::start_thread("ledger-tiles", [this](const std::stop_token&) { publish(); });
     return {};
@@ -93,12 +107,12 @@ class LogImpl final : public Log {
     post->drafts = std::move(drafts);
     std::unique_lock lock(mutex_);
     if (closing_) return fail(ErrorCode::kUnavailable, "post a record: the node is stopping");
-    if (waiting_.size() >= setup_.waiting_max)
+    if (const std::size_t others = arriving_.size() + waiting_.size(); others >= setup_.waiting_max)
       return fail(ErrorCode::kResourceExhausted,
-                  format("post a record: {} others wait to be written", waiting_.size()),
+                  format("post a record: {} others wait to be written", others),
                   "try again in a moment");
-    waiting_.push_back(post);
-    work_.notify_one();
+    arriving_.push_back(post);
+    arrived_.notify_one();
     post->settled.wait(lock, [&] { return post->outcome.has_value(); });
     return std::move(*post->outcome);
   }
@@ -174,7 +188,7 @@ class LogImpl final : public Log {
   const crypto::VerifierKey& verifier_key() const override { return key_; }
   crypto::PublicKey author() override {
     const std::scoped_lock lock(mutex_);
-    return author_;
+    return signer_now_.key->public_key();
   }
   Result<bool> is_own(const crypto::PublicKey& author) override {
     const std::scoped_lock lock(storage_mutex_);
@@ -185,14 +199,38 @@ class LogImpl final : public Log {
  private:
   using PostPtr = std::shared_ptr<Post>;
 
+  /// The signer's thread: while the writer waits for the disk, what comes next is signed, on the
+  /// word that all before it will be written. Where one is not, the writer signs again.
+  void sign_ahead() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      arrived_.wait(lock, [&] { return closing_ || !arriving_.empty(); });
+      if (arriving_.empty()) return;
+      const PostPtr post = std::move(arriving_.front());
+      arriving_.pop_front();
+      Signer signer = signer_now_;
+      signer.next_seq += ahead_;
+      ahead_ += post->drafts.size();
+      lock.unlock();
+      for (const Header& header : post->headers) {
+        auto record = sign(header, *signer.key, signer.next_seq++);
+        // An error comes again when the writer signs, with its caller told.
+        post->signed_ahead.push_back(record ? std::optional(*std::move(record)) : std::nullopt);
+      }
+      lock.lock();
+      waiting_.push_back(post);
+      work_.notify_one();
+    }
+  }
+
   /// The writer's thread: groups what waits, commits it, and tells those who wait.
   void write() {
     for (;;) {
       std::vector<PostPtr> group;
       {
         std::unique_lock lock(mutex_);
-        work_.wait_for(lock, kScrubAgain, [&] { return closing_ || !waiting_.empty(); });
-        if (waiting_.empty() && closing_) return;
+        work_.wait_for(lock, kScrubAgain, [&] { return signed_all_ || !waiting_.empty(); });
+        if (waiting_.empty() && signed_all_) return;
         while (!waiting_.empty() && group.size() < kGroupMax) {
           group.push_back(std::move(waiting_.front()));
           waiting_.pop_front();
@@ -208,22 +246,31 @@ class LogImpl final : public Log {
   /// All posts of a group in one transaction; if one of them is refused, each by itself.
   void commit(const std::vector<PostPtr>& group) {
     std::vector<std::vector<Record>> records;
-    const Result<std::uint64_t> together = append(group, records);
-    if (together) {
-      settle(group, std::move(records), *together);
-    } else if (group.size() == 1) {
-      const std::scoped_lock lock(mutex_);
-      tell(*group.front(), std::unexpected(together.error()));
-    } else {
+    const Result<std::uint64_t> added = append(group, records);
+    if (!added && group.size() > 1) {
       for (const PostPtr& post : group) commit({post});
+      return;
     }
+    Signer next = next_signer();
+    const std::scoped_lock lock(mutex_);
+    signer_now_ = std::move(next);
+    committed_ += added.value_or(0);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      ahead_ -= group[i]->drafts.size();
+      if (added)
+        group[i]->outcome = std::move(records[i]);
+      else
+        group[i]->outcome = std::unexpected(added.error());
+      group[i]->settled.notify_one();  // each of many who wait is woken for its own post only
+    }
+    changed_.notify_all();
   }
 
   /// How many records are new: a token may name one that was posted before.
   Result<std::uint64_t> append(const std::vector<PostPtr>& group,
                                std::vector<std::vector<Record>>& records) {
     const std::scoped_lock lock(storage_mutex_);
-    bool erased = false, rotated = false;
+    bool erased = false;
     std::uint64_t added = 0;
     auto written = storage_->transaction([&]() -> Result<> {
       for (const PostPtr& post : group) {
@@ -234,13 +281,12 @@ class LogImpl final : public Log {
             made.push_back(*std::move(posted));
             continue;
           }
-          Record record = LOAM_TRY(sign(post->headers[i]));
+          Record record = LOAM_TRY(signed_record(*post, i));
           const Delta delta = LOAM_TRY(apply(*storage_, record, rules_));
           static_cast<void>(LOAM_TRY(storage_->append(record, delta)));
           if (draft.body) LOAM_TRY(storage_->put_body(record.id, *draft.body));
           if (!draft.token.empty()) LOAM_TRY(storage_->put_token(draft.token, record.id));
           erased = erased || delta.erased.has_value();
-          rotated = rotated || !delta.named.empty();
           ++added;
           made.push_back(std::move(record));
         }
@@ -251,7 +297,6 @@ class LogImpl final : public Log {
     // Committed: that old pages are still in a file is a reason to try again, not to say "failed".
     unscrubbed_ = unscrubbed_ || erased;
     if (erased) static_cast<void>(scrub_erased());
-    if (rotated) note_author();
     return added;
   }
 
@@ -270,11 +315,17 @@ class LogImpl final : public Log {
                 "retract again");
   }
 
-  /// Under storage_mutex_.
-  void note_author() {
-    const auto key = writing_key(*storage_, keys_);
-    const std::scoped_lock lock(mutex_);
-    author_ = (key ? **key : keys_.authors.back()).public_key();
+  Signer next_signer() {
+    const std::scoped_lock lock(storage_mutex_);
+    const auto found = writing_key(*storage_, keys_);
+    const crypto::SigningKey& key = found ? **found : keys_.authors.back();
+    const auto author = storage_->author(key.public_key());
+    Signer out = signer_now_;  // which no other thread changes
+    out.next_seq = author && *author ? (*author)->next_seq : 0;
+    if (!out.key || out.key->public_key() != key.public_key())
+      out.key =
+          std::make_shared<const crypto::SigningKey>(crypto::SigningKey::from_seed(key.seed()));
+    return out;
   }
 
   Result<std::optional<Record>> posted_before(const Draft& draft) {
@@ -286,29 +337,25 @@ class LogImpl final : public Log {
     return std::move(found->record);
   }
 
-  Result<Record> sign(Header header) {
-    header.net = rules_.net;
-    header.log_key_hash = rules_.log_key_hash;
+  /// What was signed ahead, if that is what comes next now.
+  Result<Record> signed_record(Post& post, std::size_t i) {
     // Asked for each record: the one before it, in the same transaction, may have changed it.
-    const crypto::SigningKey* key = LOAM_TRY(signing_key(*storage_, keys_, header));
-    header.author = key->public_key();
-    const auto author = LOAM_TRY(storage_->author(header.author));
-    header.seq = author ? author->next_seq : 0;
-    header.time_s = record_time_s(header.kind, clock_.wall_ms());
-    return sign_record(header, *key);
+    const crypto::SigningKey* key = LOAM_TRY(signing_key(*storage_, keys_, post.headers[i]));
+    const auto author = LOAM_TRY(storage_->author(key->public_key()));
+    const std::uint64_t seq = author ? author->next_seq : 0;
+    auto ahead = std::exchange(post.signed_ahead[i], std::nullopt);
+    if (ahead && ahead->header.author == key->public_key() && ahead->header.seq == seq)
+      return *std::move(ahead);
+    return sign(post.headers[i], *key, seq);
   }
 
-  void settle(const std::vector<PostPtr>& group, std::vector<std::vector<Record>> records,
-              std::uint64_t added) {
-    const std::scoped_lock lock(mutex_);
-    committed_ += added;
-    for (std::size_t i = 0; i < group.size(); ++i) tell(*group[i], std::move(records[i]));
-    changed_.notify_all();
-  }
-  /// Under mutex_. Each of many who wait is woken for its own post only.
-  static void tell(Post& post, Result<std::vector<Record>> outcome) {
-    post.outcome = std::move(outcome);
-    post.settled.notify_one();
+  Result<Record> sign(Header header, const crypto::SigningKey& key, std::uint64_t seq) const {
+    header.net = rules_.net;
+    header.log_key_hash = rules_.log_key_hash;
+    header.author = key.public_key();
+    header.seq = seq;
+    header.time_s = record_time_s(header.kind, clock_.wall_ms());
+    return sign_record(header, key);
   }
 
   /// The publisher's thread: what is committed is put into tiles, within a second.
@@ -379,20 +426,24 @@ class LogImpl final : public Log {
   bool half_written_ = false;
 
   std::mutex mutex_;
-  std::condition_variable work_;     // waiting_, closing_: the writer's
+  std::condition_variable arrived_;  // arriving_, closing_: the signer's
+  std::condition_variable work_;     // waiting_, signed_all_: the writer's
   std::condition_variable changed_;  // all else
   // All below under mutex_.
-  std::deque<PostPtr> waiting_;
+  std::deque<PostPtr> arriving_;  // to be signed
+  std::deque<PostPtr> waiting_;   // to be written
+  Signer signer_now_;             // of the record after the last one that is written
+  std::uint64_t ahead_ = 0;       // drafts that the signer took and the writer did not settle yet
   std::uint64_t committed_ = 0;
   std::uint64_t published_ = 0;
   std::uint64_t failures_ = 0;  // to publish
-  crypto::PublicKey author_{};  // that signs now
   std::optional<Error> trouble_;
   bool hurry_ = false;
   bool closing_ = false;
+  bool signed_all_ = false;
   bool written_all_ = false;
 
-  std::jthread writer_, publisher_;
+  std::jthread signer_, writer_, publisher_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/format.h"
@@ -62,6 +64,7 @@ class SqliteStorage final : public Storage {
       : file_(std::move(file)), database_(std::move(database)) {}
 
   Result<std::optional<AuthorState>> author(const crypto::PublicKey& key) const override {
+    if (const auto known = authors_.find(key); known != authors_.end()) return known->second;
     auto row = LOAM_TRY(database_.prepare(
         "SELECT next_seq, ended, recovery, predecessor FROM authors WHERE key = ?"));
     row.bind_blob(0, key);
@@ -71,6 +74,7 @@ class SqliteStorage final : public Storage {
     out.ended = row.integer(1) != 0;
     if (!row.is_null(2)) out.recovery = LOAM_TRY(fixed<32>(row.blob(2)));
     if (!row.is_null(3)) out.predecessor = LOAM_TRY(fixed<32>(row.blob(3)));
+    if (writing_) authors_.emplace(key, out);
     return out;
   }
 
@@ -86,7 +90,19 @@ class SqliteStorage final : public Storage {
   }
 
   Result<> transaction(const std::function<Result<>()>& body) override {
-    return database_.transaction(body);
+    changed_authors_.clear();
+    writing_ = true;
+    auto done = database_.transaction([&]() -> Result<> {
+      LOAM_TRY(body());
+      for (const crypto::PublicKey& key : changed_authors_) LOAM_TRY(write_author(key));
+      return {};
+    });
+    writing_ = false;
+    if (!done) {  // they know of what was rolled back
+      authors_.clear();
+      size_.reset();
+    }
+    return done;
   }
 
   Result<std::uint64_t> append(const Record& record, const Delta& delta) override {
@@ -101,9 +117,10 @@ class SqliteStorage final : public Storage {
       ref.bind_blob(0, target.digest);
       LOAM_TRY(ref.bind(1, static_cast<std::int64_t>(place)).run());
     }
-    LOAM_TRY(put_author(record.header.author, delta.author));
-    for (const auto& [key, author] : delta.named) LOAM_TRY(put_author(key, author));
+    put_author(record.header.author, delta.author);
+    for (const auto& [key, author] : delta.named) put_author(key, author);
     if (delta.erased) LOAM_TRY(erase(*delta.erased));
+    size_ = place + 1;
     return place;
   }
 
@@ -145,9 +162,12 @@ class SqliteStorage final : public Storage {
   }
 
   Result<std::uint64_t> size() override {
+    if (size_) return *size_;
     auto row = LOAM_TRY(database_.prepare("SELECT COALESCE(MAX(place) + 1, 0) FROM records"));
     static_cast<void>(LOAM_TRY(row.step()));
-    return static_cast<std::uint64_t>(row.integer(0));
+    const auto size = static_cast<std::uint64_t>(row.integer(0));
+    if (writing_) size_ = size;
+    return size;
   }
 
   Result<std::vector<Bytes>> entries(std::uint64_t first, std::uint64_t count) override {
@@ -224,7 +244,13 @@ class SqliteStorage final : public Storage {
                         rows.integer(2) != 0};
   }
 
-  Result<> put_author(const crypto::PublicKey& key, const AuthorState& author) {
+  /// Written once at the end of the transaction: a group's records have few authors.
+  void put_author(const crypto::PublicKey& key, const AuthorState& author) {
+    authors_.insert_or_assign(key, author);
+    changed_authors_.insert(key);
+  }
+  Result<> write_author(const crypto::PublicKey& key) {
+    const AuthorState& author = authors_.at(key);
     auto insert = LOAM_TRY(database_.prepare(
         "INSERT OR REPLACE INTO authors (key, next_seq, ended, recovery, predecessor) "
         "VALUES (?, ?, ?, ?, ?)"));
@@ -248,6 +274,12 @@ class SqliteStorage final : public Storage {
 
   const env::Path file_;
   mutable store::Database database_;  // SELECTs change its statements only
+  // What the database holds, or will at the end of the transaction. Kept only by the connection
+  // that writes, for there is one: another sees what that one writes meanwhile.
+  bool writing_ = false;
+  mutable std::map<crypto::PublicKey, AuthorState> authors_;
+  std::set<crypto::PublicKey> changed_authors_;
+  std::optional<std::uint64_t> size_;
 };
 
 }  // namespace
