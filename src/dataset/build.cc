@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "dataset/card.h"
 #include "dataset/containers.h"
+#include "dataset/parallel.h"
 #include "env/file.h"
 #include "env/public_folder.h"
 
@@ -39,21 +40,31 @@ Result<> write_text(const env::Path& folder, std::string_view name, std::string_
 
 }  // namespace
 
-Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selection& selection) {
-  std::vector<FileInfo> out;
-  for (const View view : kViews) {
-    FileWriter file = LOAM_TRY(FileWriter::create(folder, view_file(view)));
-    LOAM_TRY(
-        write_view(view, selection.rows, [&](std::string_view line) { return file.write(line); }));
-    out.push_back(LOAM_TRY(file.finish()));
-  }
-  FileWriter dropped = LOAM_TRY(FileWriter::create(folder, std::string(kDroppedFile)));
-  for (const Dropped& one : selection.dropped) LOAM_TRY(dropped.write(dropped_line(one)));
-  out.push_back(LOAM_TRY(dropped.finish()));
-  FileWriter bodies = LOAM_TRY(FileWriter::create(folder, std::string(kBodiesFile)));
-  for (const UsedBody& body : selection.bodies) LOAM_TRY(bodies.write(body_line(body)));
-  out.push_back(LOAM_TRY(bodies.finish()));
-  return out;
+Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selection& selection,
+                                          std::size_t threads) {
+  using Lines = std::function<Result<>(FileWriter&)>;
+  std::vector<std::pair<std::string, Lines>> files;
+  for (const View view : kViews)
+    files.emplace_back(view_file(view), [&selection, view](FileWriter& file) {
+      return write_view(view, selection.rows,
+                        [&](std::string_view line) { return file.write(line); });
+    });
+  files.emplace_back(kDroppedFile, [&](FileWriter& file) -> Result<> {
+    for (const Dropped& one : selection.dropped) LOAM_TRY(file.write(dropped_line(one)));
+    return {};
+  });
+  files.emplace_back(kBodiesFile, [&](FileWriter& file) -> Result<> {
+    for (const UsedBody& body : selection.bodies) LOAM_TRY(file.write(body_line(body)));
+    return {};
+  });
+  const auto write = [&](const auto& file) -> Result<FileInfo> {
+    FileWriter out = LOAM_TRY(FileWriter::create(folder, file.first));
+    LOAM_TRY(file.second(out));
+    return out.finish();
+  };
+  std::vector<Result<FileInfo>> written(files.size(), fail(ErrorCode::kInternal, ""));
+  in_parallel(files.size(), threads, [&](std::size_t i) { written[i] = write(files[i]); });
+  return all_of(std::move(written));
 }
 
 namespace {
@@ -74,13 +85,14 @@ Result<Built> build_in(const env::Path& unfinished, BuildOptions options,
   on_progress("writing", 0, selection.rows.size());
   out.manifest = manifest_of(facts, options.recipe, options.net, selection.split_seed);
   out.summary = summarise(selection.rows, selection.dropped);
-  out.files = LOAM_TRY(write_files(unfinished, selection));
+  out.files = LOAM_TRY(write_files(unfinished, selection, options.threads));
   const std::string manifest = manifest_text(out.manifest, out.summary, out.files);
   out.roots = roots_of(selection.rows, manifest);
   LOAM_TRY(write_text(unfinished, kManifestFile, manifest));
   LOAM_TRY(write_text(unfinished, kRootFile, roots_text(out.roots)));
   on_progress("writing", selection.rows.size(), selection.rows.size());
-  out.containers = LOAM_TRY(write_containers(unfinished, out.files, options.duckdb));
+  out.containers =
+      LOAM_TRY(write_containers(unfinished, out.files, options.duckdb, options.threads));
   LOAM_TRY(write_text(unfinished, kContainersFile, containers_text(out.containers)));
   LOAM_TRY(write_text(unfinished, "README.md", card_text(out)));
   LOAM_TRY(write_text(unfinished, "croissant.json", croissant_text(out)));

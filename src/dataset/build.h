@@ -30,6 +30,7 @@ struct Built {
 Result<Built> build(const env::Path& folder, BuildOptions options, const OnProgress& on_progress);
 
 /// Writes the views of the rows and the other files under the manifest, in the manifest's order.
-Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selection& selection);
+Result<std::vector<FileInfo>> write_files(const env::Path& folder, const Selection& selection,
+                                          std::size_t threads);
 
 }  // namespace loam::dataset

@@ -156,7 +156,7 @@ TEST_F(DataSetTest, RowsThatTheRecipeForbidsAreFound) {
     for (const char* name : {"manifest.json", "root.json", "sft.jsonl", "kto.jsonl", "dpo.jsonl",
                              "text.jsonl", "dropped.jsonl", "bodies.jsonl"})
       std::filesystem::remove(folder / name);
-    const auto files = write_files(folder, rows);
+    const auto files = write_files(folder, rows, 2);
     const std::string manifest =
         manifest_text(manifest_of(*facts, said, ledger::kPublicNet, rows.split_seed),
                       summarise(rows.rows, rows.dropped), *files);

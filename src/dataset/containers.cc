@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "codec/json.h"
+#include "dataset/parallel.h"
 #include "dataset/parquet.h"
 #include "dataset/zstd.h"
 #include "env/file.h"
@@ -39,12 +40,18 @@ std::string parquet_file(View view) {
 
 Result<std::vector<FileInfo>> write_containers(const env::Path& folder,
                                                const std::vector<FileInfo>& files,
-                                               const std::optional<env::Path>& duckdb) {
-  std::vector<FileInfo> out;
-  for (const View view : kViews) {
-    const std::string name = view_file(view);
+                                               const std::optional<env::Path>& duckdb,
+                                               std::size_t threads) {
+  const auto compress = [&](const std::string& name) -> Result<FileInfo> {
     LOAM_TRY(compress_file(folder / name, folder / (name + ".zst")));
-    out.push_back(LOAM_TRY(describe(folder, name + ".zst")));
+    return describe(folder, name + ".zst");
+  };
+  std::vector<Result<FileInfo>> compressed(kViews.size(), fail(ErrorCode::kInternal, ""));
+  in_parallel(kViews.size(), threads,
+              [&](std::size_t i) { compressed[i] = compress(view_file(kViews[i])); });
+  std::vector<FileInfo> out = LOAM_TRY(all_of(std::move(compressed)));
+  for (const View view : kViews) {  // on threads of its own
+    const std::string name = view_file(view);
     const auto info = std::ranges::find(files, name, &FileInfo::name);
     if (!duckdb || info == files.end() || info->lines == 0) continue;
     LOAM_TRY(env::make_public_folder((folder / parquet_file(view)).parent_path()));

@@ -13,10 +13,12 @@ namespace loam::dataset {
 /// "data/sft-00000-of-00001.parquet": the layout that data hubs look for.
 std::string parquet_file(View view);
 
-/// Writes NAME.zst for each view, and Parquet for those with lines if `duckdb` is the library.
+/// Writes NAME.zst for each view, on `threads` threads, and then Parquet for those with lines if
+/// `duckdb` is the library.
 Result<std::vector<FileInfo>> write_containers(const env::Path& folder,
                                                const std::vector<FileInfo>& files,
-                                               const std::optional<env::Path>& duckdb);
+                                               const std::optional<env::Path>& duckdb,
+                                               std::size_t threads);
 
 /// The side file with their hashes.
 std::string containers_text(const std::vector<FileInfo>& containers);
