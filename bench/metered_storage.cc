@@ -66,6 +66,7 @@ class Metered final : public Storage {
   Result<> set_blocked(const RecordId& id, bool blocked) override {
     return storage_->set_blocked(id, blocked);
   }
+  Result<> withdraw(const RecordId& id) override { return storage_->withdraw(id); }
   Result<> scrub() override { return storage_->scrub(); }
   Result<> check() override { return storage_->check(); }
   Result<std::uint64_t> size() override { return storage_->size(); }

@@ -107,6 +107,48 @@ TEST_F(HomeTest, ASuccessorSignsAndTheNodeStillRetractsWhatTheOldKeyWrote) {
   expect_sound(home_);
 }
 
+TEST_F(HomeTest, TheFirstKeyRetractsWhatNoLaterKeySpeaksForAnyMore) {
+  open();
+  const auto old_record = post();
+  for (int i = 0; i < 53; ++i) ASSERT_TRUE(log_->rotate());
+  Draft gone;
+  gone.kind = Kind::kRetraction;
+  gone.refs = {old_record->id};
+  gone.payload = encode_retraction(RetractionReason::kAuthor);
+  const auto done = log_->post(std::move(gone));
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_FALSE(log_->body(old_record->id)->has_value());
+}
+
+TEST_F(HomeTest, AKeyFromElsewhereSignsARetractionAndNothingElse) {
+  open();
+  const auto elsewhere = std::make_shared<const crypto::SigningKey>(key_of(9));
+  const auto record = post();
+  Draft gone;
+  gone.kind = Kind::kRetraction;
+  gone.refs = {RecordId{crypto::sha256(as_bytes("a record of another log"))}};
+  gone.payload = encode_retraction(RetractionReason::kAuthor);
+  gone.signer = elsewhere;
+  for (std::uint64_t seq = 0; seq < 2; ++seq) {
+    const auto done = log_->post(gone);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->header.author, elsewhere->public_key());
+    EXPECT_EQ(done->header.seq, seq);
+  }
+  gone.refs = {record->id};
+  EXPECT_EQ(log_->post(gone).error().code, ErrorCode::kPermissionDenied);
+  Draft vote;
+  vote.kind = Kind::kVote;
+  vote.refs = {record->id};
+  vote.payload = encode_vote(Vote::kUp);
+  vote.signer = elsewhere;
+  EXPECT_EQ(log_->post(vote).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(post()->header.author, log_->author());
+  ASSERT_TRUE(log_->flush());
+  log_.reset();
+  expect_sound(home_);
+}
+
 TEST_F(HomeTest, ARotationThatNeverCameIntoTheLogIsTakenUpAgain) {
   open();
   ASSERT_TRUE(post());

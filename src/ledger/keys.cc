@@ -122,11 +122,12 @@ Result<const crypto::SigningKey*> writing_key(const StateReader& state, const Lo
 Result<const crypto::SigningKey*> signing_key(const StateReader& state, const LogKeys& keys,
                                               const Header& header) {
   auto writing = writing_key(state, keys);
-  if (writing || header.kind != Kind::kRetraction) return writing;
+  if (header.kind != Kind::kRetraction) return writing;
   const auto target = LOAM_TRY(state.record(header.refs.front()));
-  if (target)
-    for (const crypto::SigningKey& key : keys.authors)
-      if (LOAM_TRY(speaks_for(state, key.public_key(), target->author))) return &key;
+  if (!target || (writing && LOAM_TRY(speaks_for(state, (*writing)->public_key(), target->author))))
+    return writing;
+  for (const crypto::SigningKey& key : keys.authors)
+    if (LOAM_TRY(speaks_for(state, key.public_key(), target->author))) return &key;
   return writing;
 }
 

@@ -38,8 +38,8 @@ Result<> write_keys(const LogKeys& keys);
 /// was not ended; the first one, if it knows none of them.
 /// @error PermissionDenied  all of them were ended.
 Result<const crypto::SigningKey*> writing_key(const StateReader& state, const LogKeys& keys);
-/// The same for a record with this header: once all keys were ended, a retraction is signed by the
-/// one that may still retract its target.
+/// The same for a record with this header: a retraction is signed by the writing key if that may
+/// retract its target, else by one that may, ended or not.
 Result<const crypto::SigningKey*> signing_key(const StateReader& state, const LogKeys& keys,
                                               const Header& header);
 /// Whether one of the keys may retract what `author` wrote.

@@ -194,6 +194,10 @@ class LogImpl final : public Log {
     const std::scoped_lock lock(storage_mutex_);
     return speak_for(*storage_, keys_, author);
   }
+  Result<bool> speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) override {
+    const std::scoped_lock lock(storage_mutex_);
+    return ledger::speaks_for(*storage_, key, author);
+  }
   const env::Path& folder() const override { return setup_.folder; }
 
  private:
@@ -340,7 +344,8 @@ class LogImpl final : public Log {
   /// What was signed ahead, if that is what comes next now.
   Result<Record> signed_record(Post& post, std::size_t i) {
     // Asked for each record: the one before it, in the same transaction, may have changed it.
-    const crypto::SigningKey* key = LOAM_TRY(signing_key(*storage_, keys_, post.headers[i]));
+    const crypto::SigningKey* key = post.drafts[i].signer.get();
+    if (key == nullptr) key = LOAM_TRY(signing_key(*storage_, keys_, post.headers[i]));
     const auto author = LOAM_TRY(storage_->author(key->public_key()));
     const std::uint64_t seq = author ? author->next_seq : 0;
     auto ahead = std::exchange(post.signed_ahead[i], std::nullopt);
@@ -464,6 +469,8 @@ Result<Header> header_of(const Draft& draft) {
     header.body_commitment = commitment(*draft.body);
     header.body_bucket = size_bucket(draft.body->body.size());
   }
+  if (draft.signer && draft.kind != Kind::kRetraction)
+    return fail(ErrorCode::kInvalidArgument, "post a record: only the log's author signs that");
   LOAM_TRY(check_header(header));
   return header;
 }

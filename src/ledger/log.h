@@ -22,13 +22,17 @@ struct Draft {
   Bytes payload = {};
   Scope scope = {};
   std::optional<SaltedBody> body = {};
+  /// Signs it in place of the log's author: a recovery key, or a key of a log that is lost. Of
+  /// retractions only.
+  std::shared_ptr<const crypto::SigningKey> signer = {};
   /// Of the caller: a second post with the same token gives the record of the first one, so that
   /// whoever does not know whether it was posted may post again. Empty: none.
   std::string token = {};
 };
 
 /// The header that `draft` will have, but for author, sequence number and time.
-/// @error InvalidArgument  as check_header(). @error ResourceExhausted  a body over 1 MiB.
+/// @error InvalidArgument  as check_header(); a signer of something else than a retraction. @error
+/// ResourceExhausted  a body over 1 MiB.
 Result<Header> header_of(const Draft& draft);
 
 struct LogSetup {
@@ -88,6 +92,9 @@ class Log {
   virtual crypto::PublicKey author() = 0;
   /// Whether this node may retract what `author` wrote: one of its keys, now or before.
   virtual Result<bool> is_own(const crypto::PublicKey& author) = 0;
+  /// Whether `key` may retract here what `author` wrote. state.h.
+  virtual Result<bool> speaks_for(const crypto::PublicKey& key,
+                                  const crypto::PublicKey& author) = 0;
   /// Of tiles and checkpoint.
   virtual const env::Path& folder() const = 0;
 };

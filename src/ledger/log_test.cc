@@ -417,6 +417,7 @@ class RetractedMeanwhile final : public Storage {
   Result<> set_blocked(const RecordId& id, bool blocked) override {
     return inner_.set_blocked(id, blocked);
   }
+  Result<> withdraw(const RecordId& id) override { return inner_.withdraw(id); }
   Result<> scrub() override { return inner_.scrub(); }
   Result<> check() override { return inner_.check(); }
   Result<std::uint64_t> size() override { return inner_.size(); }

@@ -44,10 +44,7 @@ class MemoryStorage final : public Storage {
     tables_.records.push_back(record);
     tables_.authors[record.header.author] = delta.author;
     for (const auto& [key, author] : delta.named) tables_.authors[key] = author;
-    if (delta.erased) {
-      tables_.retracted.insert(*delta.erased);
-      tables_.bodies.erase(*delta.erased);
-    }
+    if (delta.erased) LOAM_TRY(withdraw(*delta.erased));
     return index;
   }
   Result<> put_body(const RecordId& id, const SaltedBody& body) override {
@@ -68,6 +65,11 @@ class MemoryStorage final : public Storage {
       tables_.blocked.insert(id);
     else
       tables_.blocked.erase(id);
+    return {};
+  }
+  Result<> withdraw(const RecordId& id) override {
+    tables_.retracted.insert(id);
+    tables_.bodies.erase(id);
     return {};
   }
   Result<> scrub() override { return {}; }

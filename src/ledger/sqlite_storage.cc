@@ -149,6 +149,8 @@ class SqliteStorage final : public Storage {
     return update.bind(0, std::int64_t{blocked}).bind_blob(1, id.digest).run();
   }
 
+  Result<> withdraw(const RecordId& id) override { return erase(id); }
+
   Result<> scrub() override { return database_.truncate_wal(); }
 
   Result<> check() override {

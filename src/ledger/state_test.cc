@@ -105,6 +105,16 @@ TEST_P(StorageContract, ARetractionErasesTheBodyAndKeepsTheRecord) {
   EXPECT_FALSE(storage_->body(record.id)->has_value());
 }
 
+TEST_P(StorageContract, WhatAnotherLogRetractsLosesItsBodyForGood) {
+  const Record record = data(ann_, 0);
+  ASSERT_TRUE(add(record, body_of("x")));
+  ASSERT_TRUE(storage_->transaction([&] { return storage_->withdraw(record.id); }));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+  EXPECT_TRUE((*storage_->find(record.id))->retracted);
+  ASSERT_TRUE(storage_->transaction([&] { return storage_->put_body(record.id, body_of("x")); }));
+  EXPECT_FALSE(storage_->body(record.id)->has_value());
+}
+
 TEST_P(StorageContract, ABodyOfNoRecordIsNotKept) {
   const Record record = data(ann_, 0);
   ASSERT_TRUE(storage_->transaction([&] { return storage_->put_body(record.id, body_of("x")); }));

@@ -75,6 +75,10 @@ class StoppedLog final : public Log {
     const std::scoped_lock lock(mutex_);
     return speak_for(*storage_, keys_, author);
   }
+  Result<bool> speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) override {
+    const std::scoped_lock lock(mutex_);
+    return ledger::speaks_for(*storage_, key, author);
+  }
   const env::Path& folder() const override { return setup_.folder; }
 
  private:

@@ -32,6 +32,8 @@ class Storage : public StateReader {
   virtual Result<> put_token(std::string_view token, const RecordId& id) = 0;
   virtual Result<std::optional<RecordId>> find_token(std::string_view token) = 0;
   virtual Result<> set_blocked(const RecordId& id, bool blocked) = 0;
+  /// Erases what a record of another log retracts. No record says so in this one.
+  virtual Result<> withdraw(const RecordId& id) = 0;
   /// Leaves no trace of erased bodies in files of the database that are not rewritten anyway.
   virtual Result<> scrub() = 0;
   /// Whether it is whole in itself; whether it says what the log says is verify_log()'s to find
