@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kListMax = 1000;
 constexpr std::int64_t kListDefault = 100;
+constexpr std::size_t kPathBytesMax = 4096;
 constexpr std::size_t kAnswerBytesMax = ledger::kBodyBytesMax;
 
 ApiResult<ledger::RecordId> id_of(const Call& call) {
@@ -121,13 +122,56 @@ codec::Array names_of(const std::vector<env::Path>& folders) {
   return out;
 }
 
+using Signer = std::shared_ptr<const crypto::SigningKey>;
+
+/// A key on this machine that signs in place of the node's own. It never crosses the wire.
+ApiResult<Signer> read_signer(const Call& call, const Fields& fields) {
+  const auto file = LOAM_TRY(fields.text("key_file", kPathBytesMax));
+  if (!file) return Signer();
+  if (!call.is_owner() || !call.local)
+    return refuse(Error{ErrorCode::kPermissionDenied,
+                        "key_file: only the owner, on this machine, may name one", ""});
+  const env::Path path(*file);
+  if (!path.is_absolute()) return refuse(bad_field("key_file", "must be an absolute path"));
+  return std::make_shared<const crypto::SigningKey>(LOAM_TRY(ledger::read_key(path)));
+}
+
+/// A record of another log, by a key that may speak for its author there: the retraction stands in
+/// this node's log, and holds wherever both are followed. @return what is retracted.
+ApiResult<std::vector<ledger::RecordId>> retract_elsewhere(Context& context,
+                                                           const ledger::RecordId& id,
+                                                           ledger::RetractionReason reason,
+                                                           const Signer& signer) {
+  commons::Following& following = context.services.following;
+  auto records = following.spoken_for(id, signer->public_key());
+  // No log with it is followed here: those who follow it will know what to make of this.
+  if (!records && records.error().code == ErrorCode::kNotFound) records = std::vector{id};
+  std::vector<ledger::Draft> drafts;
+  for (const ledger::RecordId& record : LOAM_TRY(records)) {
+    ledger::Draft& draft = drafts.emplace_back();
+    draft.kind = ledger::Kind::kRetraction;
+    draft.refs = {record};
+    draft.payload = ledger::encode_retraction(reason);
+    draft.signer = signer;
+  }
+  LOAM_TRY(context.services.log.post_all(std::move(drafts)));
+  LOAM_TRY(following.withdraw(*records, signer->public_key()));
+  static_cast<void>(context.services.log.flush());  // committed: whoever asks next should see it
+  return *std::move(records);
+}
+
 ApiResult<> retract(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
   const std::string& text = call.request().body;
   const codec::Value body = LOAM_TRY(parse_object(text.empty() ? "{}" : text));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const auto reason = LOAM_TRY(read_reason(fields));
-  const auto done = LOAM_TRY(context.services.sharing.retract(id, reason));
+  const Signer signer = LOAM_TRY(read_signer(call, fields));
+  commons::Sharing::Retracted done;
+  if (signer && !LOAM_TRY(context.services.log.find(id)))
+    done.records = LOAM_TRY(retract_elsewhere(context, id, reason, signer));
+  else
+    done = LOAM_TRY(context.services.sharing.retract(id, reason, signer));
   const auto reached = LOAM_TRY(erase_words(context, done.records));
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));

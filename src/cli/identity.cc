@@ -181,8 +181,8 @@ Result<int> rotate(Invocation& invocation, const IdentityOptions& options) {
     invocation.console.line(text_at(done, "record"));
   } else if (recovers) {
     invocation.console.line(
-        format("{} may retract from now on; keep {} where this machine's loss "
-               "does not reach it",
+        format("{} may retract what this node's key and its successors write; keep {} where this "
+               "machine's loss does not reach it",
                text_at(done, "recovery"), *options.recovery));
   } else {
     invocation.console.line(format("{} signs from now on", text_at(done, "author")));
@@ -243,8 +243,8 @@ Verb identity_verb() {
   Verb next = inner_verb("rotate", "Has a new key sign your records", {"loam identity rotate -y"});
   next.details =
       "The old key can then only retract. With --recovery the key stays, and the log names another "
-      "one, which you keep elsewhere: it may retract too. This version names it and honours it in "
-      "this log; it has no command that retracts with it.";
+      "one, which you keep elsewhere: with it, `loam retract RECORD --key FILE` retracts from any "
+      "node what the present key and those after it wrote.";
   next.arguments = {{"--recovery", "FILE", &options->recovery,
                      "Name a recovery key instead; its file is made.", false, Offer::kFiles}};
   next.run = [options](Invocation& invocation) { return rotate(invocation, *options); };

@@ -41,8 +41,8 @@ Result<int> from_copy(Invocation& invocation, const ledger::LogHome& home,
 
 Result<int> another_log(Invocation& invocation, const ledger::LogHome& home) {
   if (!LOAM_TRY(invocation.console.ask(
-          "Start another log with new keys? What the present one holds, this node can then no "
-          "longer retract.")))
+          "Start another log with new keys? What the present one holds is then retracted with the "
+          "keys that are put aside (loam retract RECORD --key FILE).")))
     return fail(ErrorCode::kCancelled, "ledger resume: nothing was changed, as you wished");
   const env::Path old = LOAM_TRY(ledger::start_new_log(home, invocation.clock));
   if (invocation.globals.json)

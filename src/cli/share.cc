@@ -2,6 +2,7 @@
 #include "cli/share.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -33,7 +34,7 @@ ShareTerms terms_of(const ShareOptions& options) {
 }
 
 struct RecordOptions {
-  std::optional<std::string> record, word, reason;
+  std::optional<std::string> record, word, reason, key;
   std::vector<std::string> text;
   bool preview = false, now = false;
 };
@@ -205,6 +206,7 @@ Result<int> edit(Invocation& invocation, const RecordOptions& options) {
 Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
   codec::Value body = codec::Object{{"reason", options.reason.value_or("author")}};
+  if (options.key) body.set("key_file", std::filesystem::absolute(*options.key).string());
   const auto done =
       LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/retract"), body));
   if (invocation.globals.json)
@@ -357,10 +359,17 @@ Verb retract_verb() {
   verb.summary = "Erases the text of a record of yours and tells everybody who follows the log";
   verb.details =
       "Your edits of it and votes on it go too. Its header stays in the log, and old proofs stay "
-      "right. Copies that others made cannot be recalled.";
-  verb.examples = {"loam retract RECORD", "loam retract RECORD --reason personal-data"};
+      "right. Copies that others made cannot be recalled. What you wrote in a log that is lost, "
+      "its "
+      "recovery key retracts (loam identity rotate --recovery), or an old key of yours: from any "
+      "node, for everybody who follows both logs.";
+  verb.examples = {"loam retract RECORD", "loam retract RECORD --reason personal-data",
+                   "loam retract RECORD --key ~/loam-recovery.key"};
   verb.arguments.push_back({"--reason", "WORD", &options->reason,
                             "author (if nothing is said), personal-data, illegal or superseded."});
+  verb.arguments.push_back({"--key", "FILE", &options->key,
+                            "A key of yours that signs this in place of the node's.", false,
+                            Offer::kFiles});
   verb.run = [options](Invocation& invocation) { return retract(invocation, *options); };
   return verb;
 }

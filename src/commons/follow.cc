@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "commons/follow_copy.h"
+#include "commons/follow_retractions.h"
 #include "env/file.h"
 #include "env/thread.h"
 #include "http/client.h"
@@ -127,6 +128,23 @@ class FollowingImpl final : public Following {
     return followed->copy->about();
   }
 
+  Result<std::vector<ledger::RecordId>> spoken_for(const ledger::RecordId& id,
+                                                   const crypto::PublicKey& key) override {
+    for (const auto& copy : copies())
+      if (auto found = LOAM_TRY(copy->spoken_for(id, key)); !found.empty()) return found;
+    return fail(ErrorCode::kNotFound,
+                format("record {}: it is in no log that is followed here", to_text(id)));
+  }
+
+  Result<> withdraw(std::span<const ledger::RecordId> ids, const crypto::PublicKey& key) override {
+    const std::scoped_lock polling(polling_);  // which may be fetching these bodies
+    for (const auto& copy : copies()) {
+      for (const ledger::RecordId& id : ids) static_cast<void>(LOAM_TRY(copy->withdraw(id, key)));
+      LOAM_TRY(copy->scrub());
+    }
+    return search_.erase(ids);
+  }
+
  private:
   env::Path logs() const { return folder_ / "followed"; }
   static std::unexpected<Error> not_followed(const std::string& id) {
@@ -139,6 +157,12 @@ class FollowingImpl final : public Following {
       return followed_id(followed->copy->key().key) == id;
     });
     return found == followed_.end() ? nullptr : *found;
+  }
+  std::vector<std::shared_ptr<FollowCopy>> copies() {
+    const std::scoped_lock lock(mutex_);
+    std::vector<std::shared_ptr<FollowCopy>> out;
+    for (const FollowedPtr& followed : followed_) out.push_back(followed->copy);
+    return out;
   }
   std::size_t known() {
     const std::scoped_lock lock(mutex_);
@@ -171,8 +195,10 @@ class FollowingImpl final : public Following {
     events.on_late_body = [&](std::uint64_t index) {
       return search_.index_again(before.origin, index);
     };
-    const auto polled = poll(before.url, copy, events);
+    auto polled = poll(before.url, copy, events);
     if (stopping_ || followed.removed) return {};
+    const auto obeyed = obey_retractions(copy);
+    if (polled && !obeyed) polled = std::unexpected(obeyed.error());
     LOAM_TRY(search_.catch_up(before.origin));
     FollowState state = FollowState::kFollowed;
     std::string trouble, evidence;
@@ -191,6 +217,14 @@ class FollowingImpl final : public Following {
     const bool at_once = polled && polled->refused.empty() && !polled->complete;
     followed.next_ms = clock_.steady_ms() + (at_once ? 0 : options_.poll_s * 1000);
     return {};
+  }
+  /// Before what came is indexed.
+  Result<> obey_retractions(FollowCopy& grown) {
+    auto others = copies();
+    std::erase_if(others, [&](const auto& other) { return other.get() == &grown; });
+    const auto erased = LOAM_TRY(commons::obey_retractions(grown, others, options_));
+    if (erased.empty()) return {};
+    return search_.erase(erased);
   }
   Result<Polled> poll(const std::string& url, FollowCopy& copy, const PollEvents& events) {
     const auto source = LOAM_TRY(open_source_(url, events.should_stop));

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,16 +40,23 @@ struct FollowedLog {
 using OpenSource = std::function<Result<std::unique_ptr<ledger::LogSource>>(
     std::string url, std::function<bool()> should_stop)>;
 
+/// Who retracts a record, of those that refer to it.
+std::vector<crypto::PublicKey> retractors_among(std::span<const ledger::StoredRecord> referring);
+
 struct FollowOptions {
   std::int64_t poll_s = 600;
   bool offline = false;                 // nothing is polled
   std::string own_origin = {};          // of this node's log, which is not followed
   std::uint64_t records_max = 100'000;  // of one poll; the next one goes on. Chosen.
   std::int64_t time_ms_max = 300'000;   // of one poll. Chosen: a server may be slow on purpose.
+  /// Who retracts a record by a record of this node's own log; empty: nobody.
+  std::function<Result<std::vector<crypto::PublicKey>>(const ledger::RecordId&)> own_retractors =
+      {};
 };
 
-/// Thread-safe. What was followed stays, whatever a log does later, except for bodies that it
-/// retracts: they are deleted in the poll that sees the retraction.
+/// Thread-safe. What was followed stays, whatever a log does later, except for bodies that are
+/// retracted, in their own log or by a key that speaks there in another one that is followed, or in
+/// this node's: they are deleted in the poll that sees the retraction.
 class Following {
  public:
   /// Goes on with what lies in `folder`. `search` and `clock` must outlive this.
@@ -68,6 +76,15 @@ class Following {
   virtual Result<std::vector<FollowedLog>> list() = 0;
   /// Polls now, and waits for the end. @error NotFound. Trouble is in what comes back.
   virtual Result<FollowedLog> poll(const std::string& id) = 0;
+
+  /// What `key` may retract with the record `id`: it, and edits of it and votes on it.
+  /// @error NotFound  no followed log has it. @error PermissionDenied  the key does not speak for
+  ///        its author.
+  virtual Result<std::vector<ledger::RecordId>> spoken_for(const ledger::RecordId& id,
+                                                           const crypto::PublicKey& key) = 0;
+  /// Erases here what `key` retracts by records of this node's log.
+  virtual Result<> withdraw(std::span<const ledger::RecordId> ids,
+                            const crypto::PublicKey& key) = 0;
 };
 
 }  // namespace loam::commons

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -50,6 +51,20 @@ class FollowCopy {
   /// What is retracted by records behind those: erased here, and perhaps indexed still.
   Result<std::vector<ledger::RecordId>> erased_ahead();
 
+  /// Who retracts `id` by a record of this log.
+  Result<std::vector<crypto::PublicKey>> retractors(const ledger::RecordId& id);
+  /// The record, if it is here, and the edits of it and votes on it, as far as `key` may retract
+  /// them. @error PermissionDenied  it is here, and `key` may not.
+  Result<std::vector<ledger::RecordId>> spoken_for(const ledger::RecordId& id,
+                                                   const crypto::PublicKey& key);
+  /// Erases the text of `id`, which `key` retracts in another log. False: it is not here, or `key`
+  /// may not.
+  Result<bool> withdraw(const ledger::RecordId& id, const crypto::PublicKey& key);
+  /// Gives the records that no call gave before; all, if there is a new key among them, which may
+  /// speak for any.
+  Result<> compare_new(const std::function<Result<>(const ledger::StoredRecord&)>& compare);
+  Result<> scrub();
+
   /// Takes what is new, at most `records_max` records: those first, and what they retract goes,
   /// then bodies, as far as they can be had.
   /// @error Corrupt  no checkpoint, or files that do not fit it. Unavailable and others as
@@ -69,7 +84,6 @@ class FollowCopy {
   Result<crypto::Checkpoint> last_checkpoint() const;
   Result<Polled> take(ledger::LogSource& source, std::uint64_t records_max,
                       const PollEvents& events);
-  Result<> scrub();
   Result<std::string> check_goes_on(ledger::LogSource& source, const crypto::Checkpoint& came);
   Result<> load_frontier();
   Result<std::string> take_records(ledger::LogSource& source, const crypto::Checkpoint& head,

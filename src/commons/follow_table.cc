@@ -7,7 +7,7 @@
 namespace loam::commons {
 namespace {
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
   CREATE TABLE log (  -- one row
     url TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -19,6 +19,9 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
     settled INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE pending (place INTEGER PRIMARY KEY, tries INTEGER NOT NULL) STRICT;
+)sql",
+                                                         R"sql(
+  ALTER TABLE log ADD COLUMN compared INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 }  // namespace
@@ -90,6 +93,17 @@ Result<std::vector<PendingBody>> FollowTable::pending(std::size_t bodies_max) {
   while (LOAM_TRY(rows.step()))
     out.push_back({static_cast<std::uint64_t>(rows.integer(0)), rows.integer(1)});
   return out;
+}
+
+Result<std::uint64_t> FollowTable::compared() {
+  auto row = LOAM_TRY(database_.prepare("SELECT compared FROM log"));
+  static_cast<void>(LOAM_TRY(row.step()));
+  return static_cast<std::uint64_t>(row.integer(0));
+}
+
+Result<> FollowTable::set_compared(std::uint64_t records) {
+  auto update = LOAM_TRY(database_.prepare("UPDATE log SET compared = ?"));
+  return update.bind(0, static_cast<std::int64_t>(records)).run();
 }
 
 Result<> FollowTable::drop_pending(std::uint64_t index) {

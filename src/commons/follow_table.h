@@ -31,6 +31,9 @@ class FollowTable {
   /// The bodies up to there were asked for; those in `pending` could not be had.
   Result<> settle(std::uint64_t records, const std::vector<std::uint64_t>& pending);
   Result<std::vector<PendingBody>> pending(std::size_t bodies_max);
+  /// Records from 0 on that were compared with the other logs; set by set_compared().
+  Result<std::uint64_t> compared();
+  Result<> set_compared(std::uint64_t records);
   Result<> drop_pending(std::uint64_t index);
   Result<> count_try(std::uint64_t index);
 

@@ -249,6 +249,98 @@ TEST_F(FollowTest, ARetractionOfAStrangersRecordTakesNothingAway) {
   EXPECT_EQ(found("tea"), 2U);
 }
 
+/// log_ and another one, both followed, and both polled in turn.
+class TwoLogsTest : public FollowTest {
+ protected:
+  std::string follow(Published& log) {
+    server_.log = &log;
+    const auto added = following_->add("test", log.verifier().text());
+    EXPECT_TRUE(added) << added.error().message;
+    return added->id;
+  }
+  void poll(Published& log, const std::string& id) {
+    log.publish();
+    server_.log = &log;
+    EXPECT_EQ(FollowTest::poll(id).state, FollowState::kFollowed);
+  }
+  void name_recovery_key() {
+    ledger::Header header;
+    header.kind = ledger::Kind::kKey;
+    header.author = key_of(2).public_key();
+    header.payload = ledger::encode_key_change({.recovery = recovery_.public_key()});
+    log_.add(header);
+  }
+
+  crypto::SigningKey recovery_ = key_of(8);
+  Published other_{folder_ / "b", 7, 8};  // its author has that key
+};
+
+TEST_F(TwoLogsTest, ARecoveryKeyRetractsFromAnotherLog) {
+  const RecordId early = log_.data("a planted-needle-eight"), late = log_.data("tea");
+  name_recovery_key();
+  const std::string first = follow(log_);
+  poll(log_, first);
+  EXPECT_TRUE(home_holds("planted-needle-eight"));
+  const std::string second = follow(other_);
+  other_.retract(early);
+  poll(other_, second);
+  EXPECT_FALSE(home_holds("planted-needle-eight"));
+  EXPECT_EQ(found("planted"), 0U);
+  EXPECT_EQ(found("tea"), 1U);
+  // Here first, and the record after it; a restart in between.
+  EXPECT_EQ(following_->spoken_for(late, recovery_.public_key()).value(), std::vector{late});
+  ASSERT_TRUE(following_->remove(first));
+  other_.retract(late);
+  poll(other_, second);
+  open();
+  poll(log_, follow(log_));
+  EXPECT_EQ(found("tea"), 0U);
+  EXPECT_FALSE(home_holds("planted-needle-eight"));
+}
+
+TEST_F(TwoLogsTest, AKeyThatIsNamedAfterItsRetractionsSpeaksThen) {
+  const RecordId id = log_.data("tea");
+  const std::string first = follow(log_);
+  poll(log_, first);
+  other_.retract(id);
+  poll(other_, follow(other_));
+  EXPECT_EQ(found("tea"), 1U);
+  EXPECT_EQ(following_->spoken_for(id, recovery_.public_key()).error().code,
+            ErrorCode::kPermissionDenied);
+  name_recovery_key();
+  poll(log_, first);
+  EXPECT_EQ(found("tea"), 0U);
+}
+
+TEST_F(TwoLogsTest, ASuccessionThatAnotherLogMadeUpTakesNothingAway) {
+  const RecordId id = log_.data("tea");
+  const std::string first = follow(log_), second = follow(other_);
+  poll(log_, first);
+  ledger::Header header;
+  header.kind = ledger::Kind::kKey;
+  header.author = recovery_.public_key();
+  header.payload = ledger::encode_key_change({.recovery = key_of(9).public_key()});
+  other_.add(header);
+  header.payload = ledger::encode_key_change({.successor = key_of(2).public_key()});
+  other_.add(header);
+  other_.retract(id);
+  poll(other_, second);
+  EXPECT_EQ(found("tea"), 1U);
+}
+
+TEST_F(FollowTest, WhatTheOwnLogRetractsGoesWhenItComes) {
+  const RecordId id = log_.data("tea");
+  log_.data("coffee");
+  log_.publish();
+  open({.own_retractors = [&](const RecordId& record) -> Result<std::vector<crypto::PublicKey>> {
+    if (record != id) return std::vector<crypto::PublicKey>();
+    return std::vector{key_of(2).public_key()};
+  }});
+  poll(add());
+  EXPECT_EQ(found("tea"), 0U);
+  EXPECT_EQ(found("coffee"), 1U);
+}
+
 TEST_F(FollowTest, AForkIsRefusedAndBothCheckpointsAreKept) {
   for (int i = 0; i < 5; ++i) log_.data(format("tea {}", i));
   log_.publish();

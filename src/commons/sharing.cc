@@ -231,10 +231,11 @@ class SharingImpl final : public Sharing {
     return out;
   }
 
-  Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason) override {
+  Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason,
+                            std::shared_ptr<const crypto::SigningKey> signer) override {
     const std::scoped_lock lock(mutex_);  // nothing of it is published meanwhile
     Retracted out;
-    out.records = LOAM_TRY(with_what_follows(id));
+    out.records = LOAM_TRY(with_what_follows(id, signer.get()));
     std::vector<ledger::Draft> drafts;
     for (const ledger::RecordId& record : out.records) {
       if (LOAM_TRY(find_record(record)).retracted) continue;
@@ -242,6 +243,7 @@ class SharingImpl final : public Sharing {
       draft.kind = ledger::Kind::kRetraction;
       draft.refs = {record};
       draft.payload = ledger::encode_retraction(reason);
+      draft.signer = signer;
       drafts.push_back(std::move(draft));
     }
     if (!drafts.empty()) LOAM_TRY(log_.post_all(std::move(drafts)));
@@ -282,16 +284,21 @@ class SharingImpl final : public Sharing {
     return *std::move(found);
   }
 
-  /// The record, and this node's own edits of it and votes on it. Edits of edits hold its text too,
-  /// so the list grows while it is walked.
-  Result<std::vector<ledger::RecordId>> with_what_follows(const ledger::RecordId& id) {
+  /// The record, and the edits of it and votes on it that this node, or `signer`, may retract.
+  /// Edits of edits hold its text too, so the list grows while it is walked.
+  Result<std::vector<ledger::RecordId>> with_what_follows(const ledger::RecordId& id,
+                                                          const crypto::SigningKey* signer) {
+    const auto may_retract = [&](const crypto::PublicKey& author) {
+      return signer == nullptr ? log_.is_own(author)
+                               : log_.speaks_for(signer->public_key(), author);
+    };
     std::vector<ledger::RecordId> out = {LOAM_TRY(find_record(id)).record.id};
     for (std::size_t i = 0; i < out.size(); ++i)
       for (const ledger::StoredRecord& other : LOAM_TRY(log_.referring_to(out[i]))) {
         const ledger::Header& header = other.record.header;
         const bool follows =
             header.kind == ledger::Kind::kEdit || header.kind == ledger::Kind::kVote;
-        if (follows && LOAM_TRY(log_.is_own(header.author))) out.push_back(other.record.id);
+        if (follows && LOAM_TRY(may_retract(header.author))) out.push_back(other.record.id);
       }
     return out;
   }

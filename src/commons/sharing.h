@@ -119,9 +119,10 @@ class Sharing {
   };
   /// Erases body and salt, of own edits too, and says so in the log; what is queued of the same
   /// answer or edits it goes without a trace. Repeated, it does what an interrupted call did not.
+  /// @param signer  a recovery key, in place of this node's keys; may be empty.
   /// @error NotFound; PermissionDenied: somebody else's.
-  virtual Result<Retracted> retract(const ledger::RecordId& id,
-                                    ledger::RetractionReason reason) = 0;
+  virtual Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason,
+                                    std::shared_ptr<const crypto::SigningKey> signer = {}) = 0;
 
   /// Publishes what is due; called by the sharing's own thread. For tests with a manual clock.
   virtual Result<std::size_t> publish_due() = 0;

@@ -241,10 +241,15 @@ Result<> Node::Parts::open_ledger() {
   LOAM_TRY(env::make_folder(folder));
   search = commons::Search::open(folder / "search.db");
   search->attach(commons::searched(*log));
+  const auto own_retractors =
+      [this](const ledger::RecordId& id) -> Result<std::vector<crypto::PublicKey>> {
+    return commons::retractors_among(LOAM_TRY(log->referring_to(id)));
+  };
   following = LOAM_TRY(commons::Following::open(folder, *search, clock,
                                                 {.poll_s = options.config.follow.poll,
                                                  .offline = options.config.offline,
-                                                 .own_origin = log->verifier_key().name},
+                                                 .own_origin = log->verifier_key().name,
+                                                 .own_retractors = own_retractors},
                                                 commons::open_http_log));
   if (const auto forgotten = search->forget_others(); !forgotten)
     log::warning("node", "the search index: {}", forgotten.error().message);

@@ -12,6 +12,7 @@ import time
 import pytest
 
 import harness
+import search_test
 from cli.test_chat import Terminal
 
 RECORD_CHECK = harness.ROOT / "tests" / "formats" / "record_check.py"
@@ -58,6 +59,14 @@ def wait_published(node):
             return head
         time.sleep(0.05)
     raise AssertionError("the log is not published")
+
+
+def wait_until(look):
+    for _ in range(300):
+        if look():
+            return
+        time.sleep(0.1)
+    raise AssertionError("never")
 
 
 def check_log(node):
@@ -120,6 +129,34 @@ def test_a_recovery_key_is_made_named_and_never_kept(tmp_path):
         assert not [path for path in home.rglob("*") if path.is_file() and seed.encode() in path.read_bytes()]
         share(node)
         check_log(node)
+
+
+def test_a_recovery_key_retracts_from_another_node_when_the_machine_is_lost(tmp_path):
+    home, file = tmp_path / "lost", tmp_path / "recovery.key"
+    with fake(tmp_path / "reader", settings=["follow.poll=1s"]) as reader, fake(tmp_path / "other") as other:
+        with fake(home) as lost:
+            ids = [search_test.share(lost, f"where is the {word} kept?") for word in ("Quartzneedle", "Ambertooth")]
+            loam(home, "identity", "rotate", "--recovery", file, "-y", node=lost)
+            search_test.share(other, "something else")
+            for followed in (lost, other):
+                key = wait_published(followed)["verifier_key"]
+                loam(reader.home, "follow", "add", followed.url + "/log", "--key", key, node=reader)
+            wait_until(lambda: search_test.found(reader, "kept") and len(search_test.found(reader, "kept")) == 2)
+        shutil.rmtree(home)
+        assert "not in this node's log" in loam(other.home, "retract", ids[0], code=3, node=other)
+        assert ids[0] in loam(other.home, "retract", ids[0], "--key", file, node=other)
+        wait_until(lambda: search_test.found(reader, "kept") == [ids[1]])
+        wait_until(lambda: not search_test.holders(reader.home, "quartzneedle"))
+        assert search_test.holders(reader.home, "ambertooth")
+        # From the node that follows it, at once; by the owner only.
+        body = {"key_file": str(file)}
+        assert reader.post(f"/loam/v1/records/{ids[1]}/retract", body)[0] == 401
+        assert "may not retract" in loam(reader.home, "retract", search_test.found(reader, "else")[0], "--key", file, code=5,
+                                         node=reader)
+        loam(reader.home, "retract", ids[1], "--key", file, node=reader)
+        assert search_test.found(reader, "kept") == [] and not search_test.holders(reader.home, "ambertooth")
+        check_log(other)
+        check_log(reader)
 
 
 def record_check_public(file):
