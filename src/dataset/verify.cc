@@ -191,7 +191,7 @@ class Verifier {
       Row row = make_row(
           entry, edited.contains(entry.id) ? opened.conversation : std::move(opened.conversation),
           rating_of(entry.id), original == nullptr ? nullptr : &original->conversation);
-      const crypto::PublicKey& writer = facts_.writer_of(row.header.author);
+      const crypto::PublicKey& writer = facts_.writer_of(entry);
       row.split =
           split_of(manifest_.split_seed, split_key(writer, row.conversation, recipe_.profile));
       ++rows_of[writer];
@@ -214,7 +214,7 @@ class Verifier {
   /// A row that an edit took the place of. docs/formats/dataset.md, "superseded".
   void check_superseded(const Entry& edit, const Entry& original) {
     if (recipe_.profile == Profile::kNetwork &&
-        facts_.writer_of(edit.header.author) != facts_.writer_of(original.header.author))
+        facts_.writer_of(edit) != facts_.writer_of(original))
       return;
     fault(format("row {}: an edit of it is a row, too", to_text(original.id)));
   }
