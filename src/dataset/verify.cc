@@ -15,8 +15,6 @@ namespace loam::dataset {
 namespace {
 
 constexpr std::size_t kFaultsMax = 100;
-/// It names every model, and rows may have 16 each.
-constexpr std::uint64_t kManifestBytesMax = std::uint64_t{256} << 20;
 /// Of a file's lines that are read together.
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
