@@ -1,4 +1,5 @@
 // ledger: reading, checking and handing on the node's own log.
+#include <algorithm>
 #include <memory>
 
 #include "base/format.h"
@@ -18,6 +19,7 @@ namespace loam::cli {
 namespace {
 
 constexpr std::size_t kIdCharacters = 14;  // "loam1" and nine more
+constexpr std::size_t kMissingShown = 5;   // with --json all
 
 struct LedgerOptions {
   std::optional<std::string> record, folder;
@@ -99,6 +101,19 @@ Result<int> head(Invocation& invocation) {
   return 0;
 }
 
+void show_verified(Console& console, const ledger::Verified& verified) {
+  for (const std::string& fault : verified.faults) console.line(fault);
+  for (std::size_t i = 0; i < std::min(verified.missing.size(), kMissingShown); ++i)
+    console.line(format("record {}: its text is lost; nobody retracted it",
+                        ledger::to_text(verified.missing[i])));
+  if (verified.missing.size() > kMissingShown)
+    console.line(format("{} texts are lost; --json names all", verified.missing.size()));
+  console.line(format("{}: {}, {} with text, {} erased, root {}",
+                      verified.faults.empty() ? "verified" : "DAMAGED",
+                      counted(verified.records, "record"), verified.bodies, verified.erased,
+                      crypto::digest_hex(verified.checkpoint.root).substr(0, 16)));
+}
+
 Result<int> verify(Invocation& invocation) {
   const OwnLog own = LOAM_TRY(open_own_log(invocation));
   const InterruptGuard guard;
@@ -110,21 +125,19 @@ Result<int> verify(Invocation& invocation) {
       }));
   Console& console = invocation.console;
   if (invocation.globals.json) {
-    codec::Array faults;
+    codec::Array faults, missing;
     for (const std::string& fault : verified.faults) faults.emplace_back(fault);
+    for (const ledger::RecordId& id : verified.missing) missing.emplace_back(ledger::to_text(id));
     console.json(codec::Object{{"origin", verified.checkpoint.origin},
                                {"size", verified.checkpoint.size},
                                {"root", crypto::digest_hex(verified.checkpoint.root)},
                                {"records", verified.records},
                                {"bodies", verified.bodies},
                                {"erased", verified.erased},
+                               {"missing", std::move(missing)},
                                {"faults", std::move(faults)}});
   } else {
-    for (const std::string& fault : verified.faults) console.line(fault);
-    console.line(format("{}: {}, {} with text, {} erased, root {}",
-                        verified.faults.empty() ? "verified" : "DAMAGED",
-                        counted(verified.records, "record"), verified.bodies, verified.erased,
-                        crypto::digest_hex(verified.checkpoint.root).substr(0, 16)));
+    show_verified(console, verified);
   }
   return verified.faults.empty() ? 0 : kVerificationFailed;
 }

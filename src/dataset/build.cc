@@ -87,6 +87,7 @@ Result<Built> build_in(const env::Path& unfinished, BuildOptions options,
   out.summary = summarise(selection.rows, selection.dropped);
   out.files = LOAM_TRY(write_files(unfinished, selection, options.threads));
   const std::string manifest = manifest_text(out.manifest, out.summary, out.files);
+  static_cast<void>(LOAM_TRY(parse_manifest(manifest)));  // else nobody could verify it
   out.roots = roots_of(selection.rows, manifest);
   LOAM_TRY(write_text(unfinished, kManifestFile, manifest));
   LOAM_TRY(write_text(unfinished, kRootFile, roots_text(out.roots)));

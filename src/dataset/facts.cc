@@ -57,13 +57,13 @@ class LogState final : public ledger::StateReader {
 /// One walk over a log, from its first record to the last under its checkpoint.
 class Walk {
  public:
-  /// Of the log that will be number `log`; adds to the places and keys of `facts`.
-  Walk(LogInput input, const ledger::NetId& net, std::size_t threads, std::size_t log, Facts& facts)
+  /// Of the log that will be number `log`; adds to `places`.
+  Walk(LogInput input, const ledger::NetId& net, std::size_t threads, std::size_t log,
+       IdMap<Facts::Place>& places)
       : net_(net),
         threads_(threads),
         log_(log),
-        facts_(facts),
-        places_(facts.places),
+        places_(places),
         height_(input.height),
         on_bundle_(std::move(input.on_bundle)) {
     out_.key = std::move(input.key);
@@ -135,18 +135,18 @@ class Walk {
       for (const auto& [key, state] : delta->named) note(key, state);
     }
     places_.emplace(record->id, Facts::Place{log_, out_.entries.size()});
-    out_.entries.push_back({record->id, std::move(record->header), false});
+    out_.entries.push_back(
+        {record->id, std::move(record->header), false, static_cast<std::uint32_t>(log_)});
     return {};
   }
 
   void note(const crypto::PublicKey& key, const ledger::AuthorState& state) {
-    if (state.predecessor) facts_.predecessors[key] = *state.predecessor;
-    if (state.recovery) facts_.recoveries[key] = *state.recovery;
+    if (state.predecessor) out_.predecessors[key] = *state.predecessor;
+    if (state.recovery) out_.recoveries[key] = *state.recovery;
   }
 
   const ledger::NetId& net_;
   std::size_t threads_, log_;
-  Facts& facts_;
   IdMap<Facts::Place>& places_;
   std::optional<std::uint64_t> height_;
   std::function<Result<>(std::uint64_t, const std::vector<Bytes>&)> on_bundle_;
@@ -156,8 +156,8 @@ class Walk {
   LogState state_{places_, log_, out_.entries};
 };
 
-/// A retraction may stand in another log than what it withdraws. Within one log, the log's own
-/// rules decided already.
+/// A retraction may stand in another log than what it withdraws. Who may write it, the log of what
+/// it withdraws says. Within one log, its rules decided already.
 void apply_retractions_across(Facts& facts) {
   for (const LogAtHeight& log : facts.logs)
     for (const Entry& entry : log.entries) {
@@ -165,18 +165,18 @@ void apply_retractions_across(Facts& facts) {
       const auto place = facts.places.find(entry.header.refs.front());
       if (place == facts.places.end()) continue;
       Entry& target = facts.logs[place->second.log].entries[place->second.entry];
-      if (facts.speaks_for(entry.header.author, target.header.author)) target.retracted = true;
+      if (facts.speaks_for(entry.header.author, target)) target.retracted = true;
     }
 }
 
-/// The newest vote of each person; of two logs' votes by one author there is only one log.
+/// The newest vote of each person: the last, since logs and what is in them have one order.
 void count_votes(Facts& facts) {
   std::map<std::pair<ledger::RecordId, crypto::PublicKey>, VoteFact> newest;
   for (const LogAtHeight& log : facts.logs)
     for (const Entry& entry : log.entries) {
       if (entry.header.kind != ledger::Kind::kVote || entry.retracted) continue;
       const auto vote = ledger::decode_vote(entry.header.payload);
-      const crypto::PublicKey& voter = facts.writer_of(entry.header.author);
+      const crypto::PublicKey& voter = facts.writer_of(entry);
       if (vote) newest[{entry.header.refs.front(), voter}] = {entry.id, voter, *vote};
     }
   for (const auto& [key, vote] : newest) facts.votes[key.first].push_back(vote);
@@ -189,21 +189,25 @@ const Entry* Facts::find(const ledger::RecordId& id) const {
   return place == places.end() ? nullptr : &logs[place->second.log].entries[place->second.entry];
 }
 
-const crypto::PublicKey& Facts::writer_of(const crypto::PublicKey& key) const {
-  // A successor is new (docs/formats/log.md), so this comes to an end.
-  const crypto::PublicKey* out = &key;
-  for (auto at = predecessors.find(key); at != predecessors.end(); at = predecessors.find(*out))
+const crypto::PublicKey& LogAtHeight::writer_of(const crypto::PublicKey& author) const {
+  // A successor is new to its log (docs/formats/log.md, rule 4), so this comes to an end.
+  const crypto::PublicKey* out = &author;
+  for (auto at = predecessors.find(author); at != predecessors.end(); at = predecessors.find(*out))
     out = &at->second;
   return *out;
 }
 
-bool Facts::speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) const {
+bool LogAtHeight::speaks_for(const crypto::PublicKey& speaker,
+                             const crypto::PublicKey& author) const {
   const auto recovery = recoveries.find(author);
-  if (key == author || (recovery != recoveries.end() && recovery->second == key)) return true;
-  for (auto at = predecessors.find(key); at != predecessors.end();
-       at = predecessors.find(at->second))
-    if (at->second == author) return true;
-  return false;
+  if (recovery != recoveries.end() && recovery->second == speaker) return true;
+  const crypto::PublicKey* at = &speaker;
+  for (int back = 0; *at != author; ++back) {
+    const auto before = predecessors.find(*at);
+    if (back == ledger::kPredecessorsMax || before == predecessors.end()) return false;
+    at = &before->second;
+  }
+  return true;
 }
 
 std::vector<VoteFact> Facts::votes_on(const ledger::RecordId& id) const {
@@ -219,7 +223,7 @@ Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::
     if (!out.logs.empty() && out.logs.back().key == log.key)
       return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", log.key.name));
     out.logs.push_back(
-        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out).run(on_progress)));
+        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out.places).run(on_progress)));
   }
   apply_retractions_across(out);
   count_votes(out);

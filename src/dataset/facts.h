@@ -30,6 +30,7 @@ struct Entry {
   ledger::RecordId id;
   ledger::Header header;
   bool retracted = false;  // by the height
+  std::uint32_t log = 0;   // its place in Facts::logs
 };
 
 /// A log that was read and verified.
@@ -39,6 +40,18 @@ struct LogAtHeight {
   ledger::SignedCheckpoint checkpoint;
   crypto::Digest root{};  // of the first entries.size() records
   std::vector<Entry> entries;
+
+  /// What the key records of this log say. They bind nobody in another one, whose authors could
+  /// be named here without their knowing. Of each key that succeeded another, that one:
+  std::map<crypto::PublicKey, crypto::PublicKey> predecessors = {};
+  /// Of each key that has one, the recovery key.
+  std::map<crypto::PublicKey, crypto::PublicKey> recoveries = {};
+
+  /// Who signs as `author` in this log, whatever keys came before: the first of its succession.
+  const crypto::PublicKey& writer_of(const crypto::PublicKey& author) const;
+  /// Whether `speaker`, a key of any log, may retract what `author` signed in this one.
+  /// @source docs/formats/log.md, rule 5.
+  bool speaks_for(const crypto::PublicKey& speaker, const crypto::PublicKey& author) const;
 };
 
 struct VoteFact {
@@ -68,15 +81,14 @@ struct Facts {
   /// The newest vote of each author on a record, by voter; withdrawn votes are not there.
   std::map<ledger::RecordId, std::vector<VoteFact>> votes;
 
-  /// Of each key that succeeded another, that one.
-  std::map<crypto::PublicKey, crypto::PublicKey> predecessors;
-  /// Of each key that has one, the recovery key.
-  std::map<crypto::PublicKey, crypto::PublicKey> recoveries;
-
-  /// Who signs with `key`, whatever keys came before: the first key of its succession.
-  const crypto::PublicKey& writer_of(const crypto::PublicKey& key) const;
-  /// Whether `key` may retract what `author` signed. docs/formats/log.md, rule 5.
-  bool speaks_for(const crypto::PublicKey& key, const crypto::PublicKey& author) const;
+  /// Who wrote `entry`, one of these: by the succession of keys in its log.
+  const crypto::PublicKey& writer_of(const Entry& entry) const {
+    return logs[entry.log].writer_of(entry.header.author);
+  }
+  /// Whether `speaker` may retract `entry`, one of these: by the rules of its log.
+  bool speaks_for(const crypto::PublicKey& speaker, const Entry& entry) const {
+    return logs[entry.log].speaks_for(speaker, entry.header.author);
+  }
   const Entry* find(const ledger::RecordId& id) const;
   std::vector<VoteFact> votes_on(const ledger::RecordId& id) const;
 };

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view kFormat = "loam-dataset";
 constexpr std::string_view kRootDomain = "loam.dataset.v1";
+/// Most of a large one are lines of models, which have 75 bytes each.
+constexpr std::size_t kManifestValuesMax = kManifestBytesMax / 64;
 
 std::unexpected<Error> corrupt(std::string_view file, std::string_view why) {
   return fail(ErrorCode::kCorrupt, format("{}: {}", file, why));
@@ -130,7 +132,8 @@ std::string manifest_text(const Manifest& manifest, const Summary& summary,
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
-  const auto value = codec::parse_json(text, {.bytes_max = std::size_t{4} << 20, .depth_max = 4});
+  const auto value = codec::parse_json(
+      text, {.bytes_max = kManifestBytesMax, .depth_max = 4, .values_max = kManifestValuesMax});
   if (!value) return corrupt(kManifestFile, value.error().message);
   const std::string* form = text_at(*value, "format");
   const std::int64_t* pipeline = integer_at(*value, "pipeline");

@@ -14,6 +14,8 @@ namespace loam::dataset {
 
 /// Under one number all files but containers are the same bytes on every machine.
 inline constexpr std::int64_t kPipeline = 1;
+/// It names every model, and rows may have 16 each.
+inline constexpr std::uint64_t kManifestBytesMax = std::uint64_t{256} << 20;
 
 /// What stands in a manifest that a build needs again. The rest follows from the rows.
 struct Manifest {
@@ -44,7 +46,8 @@ Manifest manifest_of(const Facts& facts, const Recipe& recipe, const ledger::Net
 std::string manifest_text(const Manifest& manifest, const Summary& summary,
                           const std::vector<FileInfo>& files);
 /// Reads back what manifest_text() wrote; members that follow from the rows are not looked at.
-/// @error Corrupt  another shape. @error Unsupported  another pipeline.
+/// @error Corrupt  another shape, or larger than kManifestBytesMax. @error Unsupported  another
+///        pipeline.
 Result<Manifest> parse_manifest(std::string_view text);
 
 /// Ids of all records that a data set was made of, sorted: rows (which must be), originals of

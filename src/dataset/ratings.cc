@@ -65,8 +65,7 @@ IdMap<Rating> rate(const Facts& facts, Profile profile) {
     const Entry* target = facts.find(id);
     if (target == nullptr) continue;
     for (const VoteFact& vote : votes) {
-      if (profile == Profile::kNetwork && vote.voter == facts.writer_of(target->header.author))
-        continue;
+      if (profile == Profile::kNetwork && vote.voter == facts.writer_of(*target)) continue;
       counted.emplace_back(id, vote);
       Rating& rating = out[id];
       rating.up += vote.vote == ledger::Vote::kUp ? 1 : 0;

@@ -192,8 +192,7 @@ class Selector {
       const Entry* original = facts_.find(id);
       // A stranger's edit stands beside what it edits, and does not push it out.
       if (recipe_.profile == Profile::kNetwork && original != nullptr &&
-          facts_.writer_of(original->header.author) !=
-              facts_.writer_of(candidate.entry->header.author))
+          facts_.writer_of(*original) != facts_.writer_of(*candidate.entry))
         continue;
       edited.emplace(id, candidate.entry->id);
     }
@@ -241,8 +240,7 @@ class Selector {
     if (!cap) return;
     std::map<crypto::PublicKey, std::vector<Candidate*>> by_author;
     for (Candidate& candidate : candidates_)
-      if (!candidate.dropped)
-        by_author[facts_.writer_of(candidate.entry->header.author)].push_back(&candidate);
+      if (!candidate.dropped) by_author[facts_.writer_of(*candidate.entry)].push_back(&candidate);
     for (auto& [author, theirs] : by_author) {
       std::ranges::sort(theirs, [](const auto* a, const auto* b) { return is_better(*a, *b); });
       for (std::size_t i = static_cast<std::size_t>(*cap); i < theirs.size(); ++i)
@@ -261,9 +259,9 @@ class Selector {
 
   void take_row(Candidate& candidate, std::map<ledger::RecordId, UsedBody>& bodies) {
     const Entry& entry = *candidate.entry;
-    const Split split = split_of(
-        out_.split_seed,
-        split_key(facts_.writer_of(entry.header.author), candidate.conversation, recipe_.profile));
+    const Split split =
+        split_of(out_.split_seed,
+                 split_key(facts_.writer_of(entry), candidate.conversation, recipe_.profile));
     if (!(split == Split::kTrain ? entry.header.scope.train : entry.header.scope.eval))
       return candidate.drop(DropReason::kScope);
     const auto original = entry.header.kind == ledger::Kind::kEdit

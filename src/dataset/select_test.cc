@@ -176,6 +176,64 @@ TEST(Select, ASuccessorRetractsFromAnotherLogAndAStrangerDoesNot) {
   EXPECT_EQ(why_not(selected({&log, &other}), id), "retracted");
 }
 
+TEST(Select, ARecoveryKeyRetractsFromAnotherLog) {
+  MadeLog log, other(101, 8);
+  const RecordId id = log.data("Why does bread rise?", kStories[1]);
+  log.recover_with(8);
+  other.retract(id);
+  EXPECT_EQ(why_not(selected({&log, &other}), id), "retracted");
+}
+
+/// The other log never saw author 1, so it believes that 1 goes on from 7 and has 8 to recover.
+TEST(Select, WhatAnotherLogSaysOfAnAuthorsKeysWithdrawsNothingAndTakesNoVote) {
+  for (const bool first : {true, false}) {  // in either order of the two logs
+    MadeLog log(first ? 100 : 101, 1), other(first ? 101 : 100, 7);
+    const RecordId id = log.data("Why does bread rise?", kStories[1]);
+    log.vote(id, Vote::kUp);
+    other.vote(id, Vote::kDown);
+    other.recover_with(8);
+    other.succeed(1);
+    other.set_author(8);
+    other.retract(id);
+    const Selection selection = selected({&log, &other});
+    ASSERT_TRUE(is_row(selection, id)) << why_not(selection, id);
+    EXPECT_EQ(selection.rows[0].rating.up, 1);
+    EXPECT_EQ(selection.rows[0].rating.down, 1);
+    const Selection network = selected({&log, &other}, "", Profile::kNetwork);
+    EXPECT_EQ(network.rows.at(0).rating.up, 0) << "one's own";
+    EXPECT_EQ(network.rows.at(0).rating.down, 1);
+  }
+}
+
+TEST(Select, TwoLogsThatNameEachOthersKeysAsSuccessorsComeToAnEnd) {
+  MadeLog log, other(101, 2), third(102, 3);
+  const RecordId first = log.data("Why is the sea salt?", kStories[0]);
+  const RecordId second = other.data("Why does bread rise?", kStories[1]);
+  const RecordId strangers = third.data("What is rust?", kStories[3]);
+  log.vote(strangers, Vote::kUp);
+  log.succeed(2);
+  other.succeed(1);
+  log.set_author(1);
+  log.retract(strangers);
+  const Selection selection = selected({&log, &other, &third}, "cap 1");
+  for (const RecordId& id : {first, second, strangers})
+    EXPECT_TRUE(is_row(selection, id)) << why_not(selection, id);
+}
+
+TEST(Select, AKeyRetractsUpTo52SuccessionsBackFromAnyLog) {
+  MadeLog log(100, 10), other(101, 62);
+  const RecordId first = log.data("Why is the sea salt?", kStories[0]);
+  log.succeed(11);
+  const RecordId second = log.data("Why does bread rise?", kStories[1]);
+  for (std::uint8_t key = 12; key <= 63; ++key) log.succeed(key);
+  other.set_author(63);
+  other.retract(first);
+  other.retract(second);
+  const Selection selection = selected({&log, &other});
+  EXPECT_TRUE(is_row(selection, first));
+  EXPECT_EQ(why_not(selection, second), "retracted");
+}
+
 TEST(Select, ALanguageThatIsNoneIsUndetermined) {
   MadeLog log;
   log.data("a?", kStories[0], {.language = "en\n- injected: true"});

@@ -15,8 +15,6 @@ namespace loam::dataset {
 namespace {
 
 constexpr std::size_t kFaultsMax = 100;
-/// It names every model, and rows may have 16 each.
-constexpr std::uint64_t kManifestBytesMax = std::uint64_t{256} << 20;
 /// Of a file's lines that are read together.
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
@@ -191,7 +189,7 @@ class Verifier {
       Row row = make_row(
           entry, edited.contains(entry.id) ? opened.conversation : std::move(opened.conversation),
           rating_of(entry.id), original == nullptr ? nullptr : &original->conversation);
-      const crypto::PublicKey& writer = facts_.writer_of(row.header.author);
+      const crypto::PublicKey& writer = facts_.writer_of(entry);
       row.split =
           split_of(manifest_.split_seed, split_key(writer, row.conversation, recipe_.profile));
       ++rows_of[writer];
@@ -214,7 +212,7 @@ class Verifier {
   /// A row that an edit took the place of. docs/formats/dataset.md, "superseded".
   void check_superseded(const Entry& edit, const Entry& original) {
     if (recipe_.profile == Profile::kNetwork &&
-        facts_.writer_of(edit.header.author) != facts_.writer_of(original.header.author))
+        facts_.writer_of(edit) != facts_.writer_of(original))
       return;
     fault(format("row {}: an edit of it is a row, too", to_text(original.id)));
   }

@@ -206,6 +206,28 @@ TEST_F(LogTest, HeadersComeBackFromTheTilesIfTheDatabaseIsLost) {
   expect_provable();
 }
 
+TEST_F(LogTest, TextsThatWereLostWithTheDatabaseAreNamedAndErasedOnesAreNot) {
+  open();
+  post(3);
+  const RecordId first = log_->at(0)->value().record.id, erased = log_->at(1)->value().record.id,
+                 last = log_->at(2)->value().record.id;
+  ASSERT_TRUE(log_->post(retraction_of(erased)));
+  ASSERT_TRUE(log_->flush());
+  log_.reset();
+  std::filesystem::remove(folder_ / "ledger.db");
+  open();
+  post(1);
+  const crypto::VerifierKey key = log_->verifier_key();
+  log_.reset();
+  const auto storage = open_sqlite_storage(folder_ / "ledger.db");
+  const auto verified = verify_log(folder_ / "log", key, kPublicNet, storage->get(),
+                                   [](std::uint64_t, std::uint64_t) { return true; });
+  ASSERT_TRUE(verified) << verified.error().message;
+  EXPECT_EQ(verified->faults, std::vector<std::string>());
+  EXPECT_EQ(verified->missing, (std::vector<RecordId>{first, last}));
+  EXPECT_EQ(verified->bodies, 1U);
+}
+
 TEST_F(LogTest, AnOlderCopyOfTheHomeSignsNothing) {
   open();
   post(3);

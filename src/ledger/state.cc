@@ -5,9 +5,6 @@
 namespace loam::ledger {
 namespace {
 
-/// How many rotations back a key may still retract. @source docs/formats/log.md, rule 5.
-constexpr int kPredecessorsMax = 52;
-
 std::unexpected<Error> refuse(ErrorCode code, const Record& record, std::string_view why) {
   return fail(code,
               format("{} record {}: {}", kind_name(record.header.kind), to_text(record.id), why));

@@ -10,6 +10,9 @@
 
 namespace loam::ledger {
 
+/// How many rotations back a key may still retract. @source docs/formats/log.md, rule 5.
+inline constexpr int kPredecessorsMax = 52;
+
 /// What is known of an author.
 struct AuthorState {
   std::uint64_t next_seq = 0;

@@ -165,10 +165,17 @@ class Walk {
     out_.erased += stored->retracted ? 1 : 0;
     if (stored->retracted && body)
       return fail(ErrorCode::kCorrupt, "it was retracted, and its body is still in the database");
-    if (!body) return {};
+    if (!body) return note_missing(index, record);
     ++out_.bodies;
     if (!record.header.body_commitment || commitment(*body) != *record.header.body_commitment)
       return fail(ErrorCode::kCorrupt, "its body or salt is not what was signed");
+    return {};
+  }
+
+  /// It may have been erased since the record was read: the node goes on meanwhile.
+  Result<> note_missing(std::uint64_t index, const Record& record) {
+    const auto now = LOAM_TRY(storage_->at(index));
+    if (now && !now->retracted && record.header.body_commitment) out_.missing.push_back(record.id);
     return {};
   }
 

@@ -13,6 +13,9 @@ struct Verified {
   std::uint64_t records = 0;  // looked at
   std::uint64_t bodies = 0;   // whose commitment was checked
   std::uint64_t erased = 0;   // retracted
+  /// Records whose body the database lost: it is not there, and nobody retracted it. What the log
+  /// proves is whole without it, so this is no fault. In the order of the log.
+  std::vector<RecordId> missing;
   /// What is wrong, each naming its file or record; empty: all is well.
   std::vector<std::string> faults;
 };
@@ -23,8 +26,8 @@ using OnVerified = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 /// Reads every byte under the checkpoint in `folder`: its signature by `key`, every tile and
 /// bundle, the root, every record's encoding, signature and network, and that a log accepts it
 /// after those before it, as apply() says. With `storage`: that it is whole, holds the same records
-/// and says the same of them, and that every body fits its header. Faults are collected, at most
-/// 100; only what keeps it from looking at all is an error.
+/// and says the same of them, that every body fits its header, and which are missing. Faults are
+/// collected, at most 100; only what keeps it from looking at all is an error.
 /// @error Corrupt  the checkpoint. @error Cancelled. @error Unavailable  the node writes all the
 /// time.
 Result<Verified> verify_log(const env::Path& folder, const crypto::VerifierKey& key,

@@ -42,9 +42,7 @@ class FactsArchive final : public Archive {
     const dataset::Entry& entry = log.entries[index];
     if (entry.header.kind != ledger::Kind::kRetraction) return;
     const dataset::Entry* of = facts_.find(entry.header.refs.front());
-    if (of == nullptr || !of->retracted ||
-        !facts_.speaks_for(entry.header.author, of->header.author))
-      return;
+    if (of == nullptr || !of->retracted || !facts_.speaks_for(entry.header.author, *of)) return;
     retractions_.try_emplace(of->id, Retraction{entry.id, log.key.name, index});
   }
 

@@ -23,6 +23,7 @@ sys.path.insert(0, str(FORMATS))
 
 import dataset_check  # noqa: E402
 import make_dataset  # noqa: E402
+import record_check  # noqa: E402
 
 
 class Made:
@@ -120,6 +121,31 @@ def test_a_stranger_rebuilds_it(made):
     # With the logs' texts every reason follows, and nothing is a claim.
     done = check(made.folder, made.keys, made.logs)
     assert done.returncode == 0 and done.stdout.endswith(" 0 reasons are claims\n"), done.stderr
+
+
+def test_a_log_decides_nothing_about_the_authors_of_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOAM_BIN", str(harness.loam_program()))
+    first, second = make_dataset.Log(), make_dataset.Log(make_dataset.Key("another log", 8))
+    ann, ben, ben_lost_his_key, mallory, her_friend = (make_dataset.Key(name, 20 + i) for i, name in enumerate(
+        ("ann", "ben", "lost", "mallory", "friend")))
+    kept = first.talk(ann, "Why is the sky blue?", make_dataset.SKY)
+    first.vote(ann, kept)
+    withdrawn = first.talk(ben, "Why does bread rise?", make_dataset.BREAD)
+    first.add("key", ben, _13=make_dataset.cbor({2: ben_lost_his_key.public}))
+    # The second log has never met ann: it believes that she goes on from mallory, and may be recovered by the friend.
+    second.vote(mallory, kept, -1)
+    second.add("key", mallory, _13=make_dataset.cbor({2: her_friend.public}))
+    second.add("key", mallory, _13=make_dataset.cbor({1: ann.public}))
+    second.retract(her_friend, kept)
+    second.retract(ben_lost_his_key, withdrawn)
+    logs = make_dataset.build(tmp_path, (first, second))
+    keys = [first.verifier_key(), second.verifier_key()]
+    rows = {line["id"]: line["rating"] for line in lines_of(tmp_path / "set" / "sft.jsonl")}
+    assert rows == {record_check.id_text(kept): 0}
+    assert lines_of(tmp_path / "set" / "dropped.jsonl") == [{"id": record_check.id_text(withdrawn), "reason": "retracted"}]
+    for given in (keys, keys[::-1]):
+        done = check(tmp_path / "set", given, logs)
+        assert done.returncode == 0 and done.stdout.endswith(" 0 reasons are claims\n"), done.stderr
 
 
 def test_mending_what_is_right_changes_nothing(made):

@@ -153,26 +153,21 @@ def retracted_in(states):
     return out
 
 
-def writers_of(states):
-    """The first key of the succession that a key belongs to, as a function."""
-    before = {key: author["predecessor"] for state in states for key, author in state.authors.items() if author["predecessor"]}
-
-    def writer_of(key):
-        while key in before:
-            key = before[key]
-        return key
-
-    return writer_of
+def writer_of(state, key):
+    """The first key of the succession that `key` belongs to in one log."""
+    while predecessor := state.authors.get(key, {}).get("predecessor"):
+        key = predecessor
+    return key
 
 
 def votes_in(states, retracted):
-    """By the id of what is rated: (id, value) of the newest vote of each voter that was not retracted."""
-    newest, writer_of = {}, writers_of(states)
+    """By the id of what is rated: (id, value) of the last vote of each voter that was not retracted."""
+    newest = {}
     for state in states:
         for identity, header in state.records.items():
             if KINDS[header[2]][0] == "vote" and identity not in retracted:
                 value = record_check.decode_payload("vote", header[13])[1]
-                newest.setdefault(header[9][0], {})[writer_of(header[4])] = (identity, value)
+                newest.setdefault(header[9][0], {})[writer_of(state, header[4])] = (identity, value)
     return {target: list(votes.values()) for target, votes in newest.items()}
 
 
@@ -218,7 +213,7 @@ class DataSet:
 
     def read_logs(self, keys):
         found = {path.name for path in (self.folder / "logs").iterdir()}
-        keys = [key for key in keys if key.public.hex() in found]
+        keys = sorted((key for key in keys if key.public.hex() in found), key=lambda key: key.origin)
         require(len(keys) == len(found) > 0, "logs/: a log whose key was not given")
         require(len({key.net for key in keys}) == 1, "keys of several nets")
         self.logs = {key.origin: read_log(self.folder / "logs" / key.public.hex(), key) for key in keys}
@@ -226,8 +221,7 @@ class DataSet:
         states = [state for _, _, state in self.logs.values()]
         self.retracted = retracted_in(states)
         votes = votes_in(states, self.retracted)
-        writer_of = writers_of(states)
-        self.records = {identity: Record(identity, header, votes.get(identity, []), writer_of(header[4]))
+        self.records = {identity: Record(identity, header, votes.get(identity, []), writer_of(state, header[4]))
                         for state in states for identity, header in state.records.items()
                         if KINDS[header[2]][0] in ("data", "edit")}
         self.candidates = {identity: record for identity, record in self.records.items()

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
@@ -14,11 +12,7 @@ import pytest
 import harness
 import search_test
 from cli.test_chat import Terminal
-
-RECORD_CHECK = harness.ROOT / "tests" / "formats" / "record_check.py"
-sys.path.insert(0, str(RECORD_CHECK.parent))
-
-import record_check  # noqa: E402
+from ledger.verifiers import check_log, record_check
 
 KILLS = int(os.environ.get("LOAM_KILLS", "20")) // 4
 TERMS = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
@@ -69,12 +63,10 @@ def wait_until(look):
     raise AssertionError("never")
 
 
-def check_log(node):
-    """By the Python verifier, over HTTP."""
-    key = wait_published(node)["verifier_key"]
-    ran = subprocess.run([sys.executable, RECORD_CHECK, node.url, "--key", key], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+@pytest.fixture
+def check(go_verifier):
+    """Whether both verifiers accept a running node's log; gives what the Python one says."""
+    return lambda node: check_log(node.url, wait_published(node)["verifier_key"], go_verifier)
 
 
 def fake(home, **more):
@@ -84,7 +76,7 @@ def fake(home, **more):
 # --- rotation --------------------------------------------------------------------------------------
 
 
-def test_a_new_key_signs_and_the_old_records_stay_in_hand(tmp_path):
+def test_a_new_key_signs_and_the_old_records_stay_in_hand(tmp_path, check):
     home = tmp_path / "home"
     with fake(home) as node:
         old = share(node)
@@ -100,7 +92,7 @@ def test_a_new_key_signs_and_the_old_records_stay_in_hand(tmp_path):
             assert node.post(f"/loam/v1/records/{old}/{verb}", body, headers=node.owner())[0] == 201
         status, reply = node.post(f"/loam/v1/records/{old}/retract", {}, headers=node.owner())
         assert status == 200 and len(reply["retracted"]) == 3  # it, the vote and the edit
-        check_log(node)
+        check(node)
         assert node.request("POST", "/loam/v1/identity/rotate", {})[0] == 401
         assert node.request("POST", "/loam/v1/identity/rotate", {"recovery": "00" * 32}, headers=node.owner())[0] == 400
     loam(home, "ledger", "verify")
@@ -115,7 +107,7 @@ def test_votes_and_edits_by_the_old_key_go_with_the_record(tmp_path):
         assert status == 200 and len(reply["retracted"]) == 2
 
 
-def test_a_recovery_key_is_made_named_and_never_kept(tmp_path):
+def test_a_recovery_key_is_made_named_and_never_kept(tmp_path, check):
     home, file = tmp_path / "home", tmp_path / "recovery.key"
     with fake(home) as node:
         share(node)
@@ -128,10 +120,10 @@ def test_a_recovery_key_is_made_named_and_never_kept(tmp_path):
         seed = file.read_text().splitlines()[1]
         assert not [path for path in home.rglob("*") if path.is_file() and seed.encode() in path.read_bytes()]
         share(node)
-        check_log(node)
+        check(node)
 
 
-def test_a_recovery_key_retracts_from_another_node_when_the_machine_is_lost(tmp_path):
+def test_a_recovery_key_retracts_from_another_node_when_the_machine_is_lost(tmp_path, check):
     home, file = tmp_path / "lost", tmp_path / "recovery.key"
     with fake(tmp_path / "reader", settings=["follow.poll=1s"]) as reader, fake(tmp_path / "other") as other:
         with fake(home) as lost:
@@ -155,8 +147,8 @@ def test_a_recovery_key_retracts_from_another_node_when_the_machine_is_lost(tmp_
                                          node=reader)
         loam(reader.home, "retract", ids[1], "--key", file, node=reader)
         assert search_test.found(reader, "kept") == [] and not search_test.holders(reader.home, "ambertooth")
-        check_log(other)
-        check_log(reader)
+        check(other)
+        check(reader)
 
 
 def record_check_public(file):
@@ -165,7 +157,7 @@ def record_check_public(file):
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex()
 
 
-def test_whenever_it_dies_one_key_writes(tmp_path):
+def test_whenever_it_dies_one_key_writes(tmp_path, check):
     home, rng = tmp_path / "home", random.Random(7)
     node = fake(home)
     node.start()
@@ -194,7 +186,7 @@ def test_whenever_it_dies_one_key_writes(tmp_path):
     assert rotated <= {key["key"] for key in keys_of(home)}
     for record in shared:
         assert node.get(f"/loam/v1/records/{record}", headers=node.owner())[0] == 200
-    check_log(node)
+    check(node)
     node.stop()
     loam(home, "ledger", "verify")
 
@@ -236,7 +228,7 @@ def test_a_damaged_backup_is_named(tmp_path, change, word):
 
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
-def test_an_identity_moves_to_another_home_and_signs_once_it_has_the_log(tmp_path, sealed):
+def test_an_identity_moves_to_another_home_and_signs_once_it_has_the_log(tmp_path, sealed, check):
     home, other, file, word = (tmp_path / name for name in ("home", "other", "backup", "passphrase"))
     word.write_text("correct horse\n")
     extra = ["--passphrase-file", word] if sealed else []
@@ -262,7 +254,7 @@ def test_an_identity_moves_to_another_home_and_signs_once_it_has_the_log(tmp_pat
     assert "there are keys" in loam(home, "identity", "restore", file, *extra, code=1)
     with fake(other) as moved:
         share(moved)
-        assert "3 records by 1 authors" in check_log(moved)
+        assert "3 records by 1 authors" in check(moved)
 
 
 def test_a_passphrase_is_typed_twice_and_never_shown(tmp_path):
@@ -323,7 +315,7 @@ def test_an_old_copy_answers_and_publishes_nothing(old_copy):
     assert "nothing can be published" in node.log()
 
 
-def test_an_old_copy_goes_on_from_an_export(old_copy):
+def test_an_old_copy_goes_on_from_an_export(old_copy, check):
     home, export = old_copy
     loam(home, "ledger", "resume", code=2)
     loam(home, "ledger", "resume", "--from", home / "nowhere", code=3)
@@ -331,7 +323,7 @@ def test_an_old_copy_goes_on_from_an_export(old_copy):
     assert "2 records, 1 of them fetched; 1 bodies came back" in said
     with fake(home) as node:
         share(node)
-        assert "3 records" in check_log(node)
+        assert "3 records" in check(node)
     loam(home, "ledger", "verify")
 
 
@@ -346,14 +338,14 @@ def test_a_copy_that_was_tampered_with_is_not_taken(old_copy):
         share(node, expected=409)
 
 
-def test_another_log_begins_with_a_link_that_the_old_key_signed(old_copy):
+def test_another_log_begins_with_a_link_that_the_old_key_signed(old_copy, check):
     home, _ = old_copy
     old = next(key for key in keys_of(home) if key["role"] == "log")
     aside = json.loads(loam(home, "ledger", "resume", "--new-log", "-y", "--json"))["old"]
     assert os.path.isdir(os.path.join(aside, "log"))
     with fake(home) as node:
         share(node)
-        check_log(node)
+        check(node)
         new = head_of(node)
         assert new["verifier_key"] != old["verifier_key"] and new["signs"]
         status, bundle = node.get("/log/tile/entries/000.p/2")

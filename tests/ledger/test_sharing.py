@@ -1,29 +1,17 @@
-"""From a prompt to a public record and back, as a person does it, checked by a verifier that is not ours to bend."""
+"""From a prompt to a public record and back, as a person does it, checked by verifiers that are not ours to bend."""
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import harness
-
-RECORD_CHECK = harness.ROOT / "tests" / "formats" / "record_check.py"
+from ledger.verifiers import check_log
 
 
 def loam(node, *arguments, code=0, text=None):
     ran = harness.run_loam(*arguments, home=node.home, url=node.url, text=text, env={"LOAM_API_KEY": node.token()})
     assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
     return ran.stdout
-
-
-def check_log(node, old=None):
-    """The Python verifier, written from docs/formats alone, reads the whole log over HTTP."""
-    head = json.loads(loam(node, "ledger", "head", "--json"))
-    command = [sys.executable, RECORD_CHECK, node.url, "--key", head["verifier_key"]]
-    ran = subprocess.run(command + (["--old", old] if old else []), capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return head
 
 
 def wait_published(node):
@@ -39,7 +27,7 @@ def holders(home, needle):
     return [path for path in Path(home).rglob("*") if path.is_file() and needle.encode() in path.read_bytes()]
 
 
-def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_path):
+def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_path, go_verifier):
     with harness.Node(model="smollm2") as node:
         loam(node, "run", "smollm2", "My address is ann@example.org. What is a quartzneedle?", "--max-tokens", "12", "--seed", "1")
         preview = json.loads(loam(node, "share", "--preview", "--json"))
@@ -64,8 +52,8 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
         edit = json.loads(loam(node, "edit", record, "-", "-y", "--json", text="A quartzneedle is a thin crystal."))
         assert edit["state"] == "queued" and edit["edits"] == record
         edited = json.loads(loam(node, "edit", record, "-", "-y", "--now", "--json", text="A quartzneedle is a thin crystal."))["record"]
-        wait_published(node)
-        check_log(node)
+        key = wait_published(node)["verifier_key"]
+        check_log(node.url, key, go_verifier)
         note = tmp_path / "old-checkpoint"
         note.write_bytes(node.get("/log/checkpoint")[1])
         shown = json.loads(loam(node, "ledger", "show", edited, "--json"))
@@ -88,7 +76,7 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
         wait_published(node)
         for gone in (record, edited):
             assert node.request("GET", f"/log/body/{gone}")[0] == 410
-        check_log(node, old=note)
+        check_log(node.url, key, go_verifier, old=note)
         loam(node, "ledger", "verify")
         assert holders(node.home, "quartzneedle") == []
         assert holders(node.home, "ann@example.org") == []
@@ -139,7 +127,7 @@ def test_paths_of_the_log_lead_nowhere_else():
         assert node.request("GET", "/log/checkpoint")[0] == 404  # nothing was ever signed
 
 
-def test_strangers_read_the_log_and_nothing_else():
+def test_strangers_read_the_log_and_nothing_else(go_verifier):
     port = harness.free_port()
     with harness.Node(fake_step_ms=1, settings=[f"public_listen=127.0.0.1:{port}"]) as node:
         node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
@@ -164,7 +152,6 @@ def test_strangers_read_the_log_and_nothing_else():
                                  ("POST", "/log/checkpoint"), ("POST", "/loam/v1/shutdown"), ("DELETE", f"/log/body/{record}")):
                 # The owner's token opens nothing here.
                 assert node.request(method, path, headers={**stranger, **node.owner()})[0] == 404, path
-            ran = subprocess.run([sys.executable, RECORD_CHECK, node.url, "--key", head["verifier_key"]], capture_output=True, text=True)
-            assert ran.returncode == 0, ran.stdout + ran.stderr
+            check_log(node.url, head["verifier_key"], go_verifier)
         finally:
             node.url = own

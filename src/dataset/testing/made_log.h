@@ -55,12 +55,12 @@ class MadeLog : public ledger::LogSource {
   }
   /// The author's next key.
   void succeed(std::uint8_t key) {
-    const ledger::KeyChange change{.successor = ledger::testing::key_of(key).public_key()};
-    ledger::Header header = ledger::testing::reference_header(author_, 0, ledger::Kind::kKey, {},
-                                                              ledger::encode_key_change(change));
-    header.refs.clear();
-    add(std::move(header));
+    change_key({.successor = ledger::testing::key_of(key).public_key()});
     set_author(key);
+  }
+  /// Names the author's recovery key.
+  void recover_with(std::uint8_t key) {
+    change_key({.recovery = ledger::testing::key_of(key).public_key()});
   }
   void lose_body(const ledger::RecordId& id) { bodies_.erase(id); }
   /// From now on its body cannot be read, for some time.
@@ -110,6 +110,13 @@ class MadeLog : public ledger::LogSource {
     const ledger::RecordId id = add(std::move(header));
     bodies_[id] = std::move(body);
     return id;
+  }
+
+  void change_key(const ledger::KeyChange& change) {
+    ledger::Header header = ledger::testing::reference_header(author_, 0, ledger::Kind::kKey, {},
+                                                              ledger::encode_key_change(change));
+    header.refs.clear();
+    add(std::move(header));
   }
 
   ledger::RecordId add(ledger::Header header) {
