@@ -59,6 +59,9 @@ ApiResult<> share(Context& context, const Call& call) {
   if (only_preview) {
     codec::Value shown = preview_value(LOAM_TRY(context.services.sharing.preview(request)));
     shown.set("system_from_template", !answer.template_system.empty());
+    // Which answer is the last one may be another when it is published: it is asked for by name.
+    shown.set("answer", answer.reply_id);
+    shown.set("choice", answer.choice);
     call.respond_json(200, shown);
     return {};
   }

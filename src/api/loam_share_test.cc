@@ -74,6 +74,16 @@ TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   EXPECT_EQ(reply.body.find("Ann"), std::string::npos);
 }
 
+TEST_F(LoamShareTest, APreviewNamesTheAnswerThatItShows) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const Reply shown = share(R"(,"preview":true)", owner_);
+  EXPECT_EQ(at(shown.json, "answer"), "chatcmpl-1");
+  EXPECT_EQ(at(shown.json, "choice"), 0);
+  keep_answer("chatcmpl-2", "local", kQuestion);  // of another program, meanwhile
+  const Reply done = share(R"(,"answer":"chatcmpl-1","choice":0)", owner_);
+  EXPECT_EQ(at(done.json, "answer"), "chatcmpl-1");
+}
+
 TEST_F(LoamShareTest, AnEditIsShownQueuedAndPublishedAsAShareIs) {
   keep_answer("chatcmpl-1", "owner", kQuestion);
   const Reply shared = share(R"(,"now":true)", owner_);

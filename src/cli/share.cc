@@ -106,6 +106,9 @@ Result<> publish(Console& console, env::Clock& clock, const NodeClient& client,
   if (!LOAM_TRY(console.ask(question)))
     return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
   codec::Value request = what.request;
+  // What was shown, and not what has become the last answer meanwhile.
+  for (const char* name : {"answer", "choice"})
+    if (const codec::Value* shown = preview.find(name)) request.set(name, *shown);
   request.set("now", what.now);
   print_submission(console, clock, LOAM_TRY(client.post(what.route, request)));
   return {};
