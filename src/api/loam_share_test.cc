@@ -64,6 +64,31 @@ TEST_F(LoamShareTest, AKeySeesAndTakesBackItsOwnSubmissionsOnly) {
   EXPECT_EQ(*log_->size(), 0U);
 }
 
+TEST_F(LoamShareTest, AKeyEditsAndRetractsItsOwnRecordsOnlyAndRatesAll) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  const auto [id, secret] = keys_->create("test", {.infer = true, .publish = true}).value();
+  keep_answer("chatcmpl-1", id.id, kQuestion);
+  keep_answer("chatcmpl-2", "owner", kQuestion);
+  const auto path_of = [](const Reply& shared) {
+    return "/loam/v1/records/" + text_of(at(shared.json, "record"));
+  };
+  const std::string own = path_of(share(R"(,"now":true)", secret));
+  const std::string other = path_of(share(R"(,"now":true)", owner_));
+  const std::string edit = R"({"answer":"Better.","now":true})";
+  EXPECT_EQ(post(other + "/edit", edit, secret).status, 404);
+  EXPECT_EQ(post(other + "/edit", R"({"answer":"x","preview":true})", secret).status, 404);
+  EXPECT_EQ(post(other + "/retract", "", secret).status, 404);
+  EXPECT_EQ(*log_->size(), 2U);
+  EXPECT_TRUE(answers_->find("owner", "chatcmpl-2", 0));
+  EXPECT_EQ(post(other + "/rate", R"({"vote":"up"})", secret).status, 201);
+  const Reply edited = post(own + "/edit", edit, secret);
+  EXPECT_EQ(edited.status, 201) << edited.body;
+  EXPECT_EQ(post(path_of(edited) + "/retract", "", secret).status, 200);
+  EXPECT_EQ(post(own + "/retract", "", secret).status, 200);
+  EXPECT_FALSE(answers_->find(id.id, "chatcmpl-1", 0));
+  EXPECT_EQ(post(other + "/retract", "", owner_).status, 200);
+}
+
 TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   keep_answer("chatcmpl-1", "owner", kQuestion);
   EXPECT_EQ(at(share(R"(,"preview":true)", owner_).json, "body", "replayable"), true);

@@ -150,6 +150,13 @@ Result<std::optional<Submission>> ShareTable::find(const std::string& id) {
   return submission_of(row);
 }
 
+Result<std::optional<Submission>> ShareTable::of_record(const ledger::RecordId& record) {
+  auto row = LOAM_TRY(database_.prepare(std::string(kColumns) + "WHERE record = ?"));
+  row.bind_blob(0, record.digest);
+  if (!LOAM_TRY(row.step())) return std::nullopt;
+  return submission_of(row);
+}
+
 Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max) {
   auto rows =
       LOAM_TRY(database_.prepare(std::string(kColumns) + "ORDER BY made_ms DESC, id LIMIT ?"));

@@ -32,6 +32,7 @@ class ShareTable {
   Result<> remove_queued(const ledger::RecordId& record, const std::string& answer);
 
   Result<std::optional<Submission>> find(const std::string& id);
+  Result<std::optional<Submission>> of_record(const ledger::RecordId& record);
   /// Newest first.
   Result<std::vector<Submission>> list(std::size_t submissions_max);
   Result<std::optional<Queued>> queued(const std::string& id);

@@ -155,6 +155,11 @@ class SharingImpl final : public Sharing {
     return *std::move(found);
   }
 
+  Result<std::optional<Submission>> of_record(const ledger::RecordId& record) override {
+    const std::scoped_lock lock(mutex_);
+    return table_.of_record(record);
+  }
+
   Result<std::vector<Submission>> list(std::size_t submissions_max) override {
     const std::scoped_lock lock(mutex_);
     return table_.list(submissions_max);

@@ -96,6 +96,8 @@ class Sharing {
   virtual Result<> cancel(const std::string& id) = 0;
   /// @error NotFound.
   virtual Result<Submission> find(const std::string& id) = 0;
+  /// The one that became `record`; empty if none did, as of what was posted elsewhere.
+  virtual Result<std::optional<Submission>> of_record(const ledger::RecordId& record) = 0;
   virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
   /// Of a queued one: what will be published. @error NotFound.
   virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
