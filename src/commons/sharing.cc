@@ -250,9 +250,11 @@ class SharingImpl final : public Sharing {
       drafts.push_back(std::move(draft));
     }
     if (!drafts.empty()) LOAM_TRY(log_.post_all(std::move(drafts)));
-    out.answer = LOAM_TRY(table_.set_retracted(id));
-    for (const ledger::RecordId& record : out.records)
-      LOAM_TRY(table_.remove_queued(record, record == id ? out.answer : ""));
+    for (const ledger::RecordId& record : out.records) {
+      const std::string answer = LOAM_TRY(table_.set_retracted(record));
+      LOAM_TRY(table_.remove_queued(record, answer));
+      if (record == id) out.answer = answer;
+    }
     serve_at_once();
     return out;
   }
