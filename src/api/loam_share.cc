@@ -73,9 +73,9 @@ ApiResult<> share(Context& context, const Call& call) {
 
 ApiResult<> list(Context& context, const Call& call) {
   codec::Array out;
-  for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax)))
-    if (call.is_owner() || submission.caller == call.caller.id)
-      out.emplace_back(submission_value(submission));
+  const std::string_view whose = call.is_owner() ? "" : std::string_view(call.caller.id);
+  for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax, whose)))
+    out.emplace_back(submission_value(submission));
   call.respond_json(200, codec::Object{{"submissions", std::move(out)}});
   return {};
 }

@@ -157,10 +157,12 @@ Result<std::optional<Submission>> ShareTable::of_record(const ledger::RecordId& 
   return submission_of(row);
 }
 
-Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max) {
-  auto rows =
-      LOAM_TRY(database_.prepare(std::string(kColumns) + "ORDER BY made_ms DESC, id LIMIT ?"));
-  rows.bind(0, static_cast<std::int64_t>(submissions_max));
+Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max,
+                                                 std::string_view caller) {
+  auto rows = LOAM_TRY(database_.prepare(
+      std::string(kColumns) +
+      "WHERE ?1 = '' OR caller = ?1 ORDER BY made_ms DESC, id LIMIT ?2"));
+  rows.bind(0, caller).bind(1, static_cast<std::int64_t>(submissions_max));
   std::vector<Submission> out;
   while (LOAM_TRY(rows.step())) out.push_back(submission_of(rows));
   return out;

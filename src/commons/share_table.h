@@ -33,8 +33,8 @@ class ShareTable {
 
   Result<std::optional<Submission>> find(const std::string& id);
   Result<std::optional<Submission>> of_record(const ledger::RecordId& record);
-  /// Newest first.
-  Result<std::vector<Submission>> list(std::size_t submissions_max);
+  /// Newest first; of `caller` only, unless empty.
+  Result<std::vector<Submission>> list(std::size_t submissions_max, std::string_view caller);
   Result<std::optional<Queued>> queued(const std::string& id);
   /// Ids of what is to be published by `now_ms`, oldest first.
   Result<std::vector<std::string>> due(std::int64_t now_ms);

@@ -160,9 +160,10 @@ class SharingImpl final : public Sharing {
     return table_.of_record(record);
   }
 
-  Result<std::vector<Submission>> list(std::size_t submissions_max) override {
+  Result<std::vector<Submission>> list(std::size_t submissions_max,
+                                       std::string_view caller) override {
     const std::scoped_lock lock(mutex_);
-    return table_.list(submissions_max);
+    return table_.list(submissions_max, caller);
   }
 
   Result<ledger::Conversation> queued(const std::string& id) override {

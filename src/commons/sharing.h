@@ -98,7 +98,9 @@ class Sharing {
   virtual Result<Submission> find(const std::string& id) = 0;
   /// The one that became `record`; empty if none did, as of what was posted elsewhere.
   virtual Result<std::optional<Submission>> of_record(const ledger::RecordId& record) = 0;
-  virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
+  /// Newest first; of `caller` only, unless empty.
+  virtual Result<std::vector<Submission>> list(std::size_t submissions_max,
+                                               std::string_view caller = {}) = 0;
   /// Of a queued one: what will be published. @error NotFound.
   virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
 

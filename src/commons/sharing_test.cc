@@ -206,6 +206,20 @@ TEST_F(SharingTest, AStandingConsentToOtherWordsIsNone) {
   EXPECT_FALSE(*sharing_->standing());
 }
 
+TEST_F(SharingTest, ACallersSubmissionsAreListedHoweverManyOthersThereAre) {
+  auto own = request();
+  own.caller = "key_1";
+  const auto first = sharing_->share(own, When::kAfterCooling);
+  ASSERT_TRUE(first) << first.error().message;
+  clock_.advance_ms(1);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(sharing_->share(request(), When::kAfterCooling));
+  const std::vector<Submission> listed = *sharing_->list(2, "key_1");
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].id, first->id);
+  EXPECT_EQ(sharing_->list(2)->size(), 2U);
+  EXPECT_TRUE(sharing_->list(2, "key_2")->empty());
+}
+
 TEST_F(SharingTest, ASubmissionTakesTheIdThatWasReserved) {
   auto reserved = request();
   reserved.id = new_submission_id();
