@@ -1,6 +1,8 @@
 // Who may share what, see what waits, and take it back. DESIGN.md 8.9.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "api/testing/test_node.h"
 
 namespace loam::api {
@@ -107,6 +109,27 @@ TEST_F(LoamShareTest, APreviewNamesTheAnswerThatItShows) {
   keep_answer("chatcmpl-2", "local", kQuestion);  // of another program, meanwhile
   const Reply done = share(R"(,"answer":"chatcmpl-1","choice":0)", owner_);
   EXPECT_EQ(at(done.json, "answer"), "chatcmpl-1");
+}
+
+TEST_F(LoamShareTest, APreviewsHeaderIsTheOneThatIsPostedButForWhatItNames) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const codec::Value shown = share(R"(,"preview":true)", owner_).json;
+  const Reply shared = share(R"(,"now":true)", owner_);
+  const std::string record = "/loam/v1/records/" + text_of(at(shared.json, "record"));
+  const codec::Value posted = get(record, owner_).json;
+  std::set<std::string> named = {"id", "index", "retracted", "blocked", "body", "referred_to_by"};
+  for (const codec::Value& name : testing::items(at(shown, "set_when_published")))
+    named.insert(text_of(name));
+  const codec::Value header = at(shown, "header");
+  for (const codec::Member& member : *posted.as_object()) {
+    if (named.contains(member.first)) {
+      EXPECT_EQ(header.find(member.first), nullptr) << member.first;
+    } else {
+      EXPECT_EQ(at(header, member.first), member.second) << member.first;
+    }
+  }
+  for (const char* name : {"kind", "net", "log_key_hash", "consent", "body_bytes_max"})
+    EXPECT_NE(header.find(name), nullptr) << name;
 }
 
 TEST_F(LoamShareTest, AnEditIsShownQueuedAndPublishedAsAShareIs) {

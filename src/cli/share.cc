@@ -222,6 +222,23 @@ Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   return 0;
 }
 
+/// Every field of a header that is known before it is posted.
+std::string header_text(const codec::Value& header) {
+  std::string out =
+      format("  licence {}, scope {}\n", text_at(header, "licence"), joined(header, "scope"));
+  const auto line = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) out += format("  {} {}\n", name, printable(value));
+  };
+  line("kind", text_at(header, "kind"));
+  line("made of", joined(header, "refs"));
+  line("model's hash", joined(header, "models"));
+  line("hash of the words of consent", text_at(header, "consent"));
+  line("bytes of the text at most", format("{}", integer_at(header, "body_bytes_max")));
+  line("hash of the log's key", text_at(header, "log_key_hash"));
+  line("net", text_at(header, "net"));
+  return out;
+}
+
 /// A verb of this group whose first argument is a record.
 Verb record_verb(std::string name, const std::shared_ptr<RecordOptions>& options) {
   Verb verb;
@@ -264,11 +281,9 @@ std::string preview_text(const codec::Value& preview, std::string_view heading) 
   }
   line(format("  model {}, language {}", printable(text_at(*body, "model")),
               printable(text_at(*body, "language"))));
-  if (const codec::Value* header = preview.find("header")) {
-    line(format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
-    line(format("  model's hash {}", joined(*header, "models")));
-    line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
-  }
+  if (const codec::Value* header = preview.find("header")) out += header_text(*header);
+  if (flag_at(*body, "replayable"))
+    line("  and the tokens, seed and settings from which the answer can be computed again");
   line(format("  set when published: {}", joined(preview, "set_when_published")));
   const auto masked = items_at(preview, "masked");
   line(masked.empty()

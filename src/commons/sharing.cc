@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "commons/language.h"
 #include "commons/licence.h"
 #include "commons/share_table.h"
@@ -58,6 +59,17 @@ Preview masked(const ledger::Conversation& conversation) {
   return out;
 }
 
+/// Of a log, whose origin is "loam/NET/KEY".
+Result<ledger::NetId> net_of(const crypto::VerifierKey& log) {
+  ledger::NetId out{};
+  const std::vector<std::string_view> parts = split(log.name, '/');
+  const Bytes net = LOAM_TRY(from_hex(parts.size() == 3 ? parts[1] : ""));
+  if (net.size() != out.size())
+    return fail(ErrorCode::kInternal, format("log {}: its name has no net", log.name));
+  std::ranges::copy(net, out.begin());
+  return out;
+}
+
 /// @tparam Of  a ShareRequest or a Submission
 template <class Of>
 ledger::Draft draft_of(const Of& of, const ledger::SaltedBody& body,
@@ -99,7 +111,8 @@ class SharingImpl final : public Sharing {
     const Bytes body = ledger::encode_conversation(out.conversation);
     LOAM_TRY(ledger::parse_conversation(body));  // what we post must be what others accept
     out.header = LOAM_TRY(ledger::header_of(draft_of(request, salted(body), request.models)));
-    out.header.author = log_.author();
+    out.header.net = LOAM_TRY(net_of(log_.verifier_key()));
+    out.header.log_key_hash = crypto::sha256(log_.verifier_key().key);
     return out;
   }
 

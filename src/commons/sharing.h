@@ -38,9 +38,10 @@ struct StandingConsent {
 };
 
 /// What will stand in the log, before anything is signed. Author, sequence number, time and
-/// signature are made when it is published. DESIGN.md 8.1.
+/// signature are made when it is published, the salt and with it the commitment when it is shared.
+/// DESIGN.md 8.1.
 struct Preview {
-  ledger::Header header;
+  ledger::Header header;              // what of it is not made yet means nothing
   ledger::Conversation conversation;  // after redaction
   struct Place {
     std::size_t message = 0;  // of the conversation

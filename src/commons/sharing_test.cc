@@ -92,12 +92,16 @@ TEST_F(SharingTest, APreviewIsWhatIsPublishedAndSignsNothing) {
   EXPECT_EQ(preview->masked[0].original, "ann@example.org");
   EXPECT_TRUE(preview->conversation.replay.is_null());  // its tokens would tell
   EXPECT_EQ(preview->header.consent, consent_id());
+  EXPECT_EQ(preview->header.net, ledger::kPublicNet);
   EXPECT_EQ(*log_->size(), 0U);
   const auto shared =
       sharing_->share(request("Mail ann@example.org: why is the sky blue?"), When::kNow);
   ASSERT_TRUE(shared) << shared.error().message;
   const auto body = log_->body(*shared->record);
   EXPECT_EQ(*ledger::parse_conversation((*body)->body), preview->conversation);
+  const ledger::Header posted = (*log_->find(*shared->record))->record.header;
+  EXPECT_EQ(preview->header.log_key_hash, posted.log_key_hash);
+  EXPECT_EQ(preview->header.body_bucket, posted.body_bucket);
   EXPECT_FALSE(home_holds("ann@example.org"));
 }
 
