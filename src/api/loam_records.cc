@@ -180,7 +180,8 @@ ApiResult<> head(Context& context, const Call& call) {
   codec::Value out = codec::Object{
       {"size", LOAM_TRY(log.size())},      {"published", log.published()},
       {"origin", log.verifier_key().name}, {"verifier_key", log.verifier_key().text()},
-      {"author", to_hex(log.author())},    {"signs", signs.has_value()}};
+      {"author", to_hex(log.author())},    {"public", context.settings.log_is_public},
+      {"signs", signs.has_value()}};
   if (!signs) out.set("stopped", ApiError(signs.error()).message);
   call.respond_json(200, out);
   return {};

@@ -79,20 +79,33 @@ Result<int> only_preview(Console& console, const NodeClient& client, const Publi
   return 0;
 }
 
-void print_submission(Console& console, env::Clock& clock, const codec::Value& submission) {
-  if (console.options().json) return console.json(submission);
+/// Whoever published is told that nobody can read it yet, if so: at a terminal, and in a script's
+/// log. DESIGN.md 8.9.
+void warn_if_unreachable(Console& console, const NodeClient& client) {
+  const auto log = client.get("/loam/v1/log");
+  if (!log || flag_at(*log, "public")) return;
+  console.warn(
+      "Recorded here only: no other machine can read this node's log (public_listen, or loam "
+      "ledger export, opens it).");
+}
+
+void print_submission(Console& console, env::Clock& clock, const NodeClient& client,
+                      const codec::Value& submission) {
   const std::string id = text_at(submission, "submission");
   const std::string record = text_at(submission, "record");
-  if (console.options().quiet) return console.line(record.empty() ? id : record);
-  if (!record.empty()) {
+  if (console.options().json) {
+    console.json(submission);
+  } else if (console.options().quiet) {
+    console.line(record.empty() ? id : record);
+  } else if (!record.empty()) {
     console.line(format("published as {}", record));
-    console.note("Recorded in this node's log only, until somebody follows it or you serve it.");
-    return;
+  } else {
+    console.line(
+        format("{} is queued; it is published {}", id,
+               relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
+    console.note(format("loam share --cancel {} takes it back without a trace until then", id));
   }
-  console.line(
-      format("{} is queued; it is published {}", id,
-             relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
-  console.note(format("loam share --cancel {} takes it back without a trace until then", id));
+  if (!record.empty() && !console.options().quiet) warn_if_unreachable(console, client);
 }
 
 /// Shows what becomes public, asks, and says what came of it.
@@ -110,7 +123,7 @@ Result<> publish(Console& console, env::Clock& clock, const NodeClient& client,
   for (const char* name : {"answer", "choice"})
     if (const codec::Value* shown = preview.find(name)) request.set(name, *shown);
   request.set("now", what.now);
-  print_submission(console, clock, LOAM_TRY(client.post(what.route, request)));
+  print_submission(console, clock, client, LOAM_TRY(client.post(what.route, request)));
   return {};
 }
 
