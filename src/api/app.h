@@ -51,6 +51,7 @@ struct Settings {
   std::string version;  // of the program
   std::string listen;   // "127.0.0.1:5626", as status shows it
   AccessRules access;
+  bool log_is_public = false;  // other machines can read it here
   env::Folders folders;
   catalog::PullOptions pull;
   engine::LoadOptions load;            // what Residency loads with

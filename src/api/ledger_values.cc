@@ -43,14 +43,17 @@ codec::Value scope_value(const ledger::Scope& scope) {
 }
 
 codec::Value header_value(const ledger::Header& header, bool signed_already) {
-  codec::Value out = codec::Object{{"kind", kind_name(header.kind)}};
+  codec::Value out = codec::Object{{"kind", kind_name(header.kind)},
+                                   {"net", to_hex(header.net)},
+                                   {"log_key_hash", crypto::digest_hex(header.log_key_hash)}};
   if (signed_already) {
     out.set("author", to_hex(header.author));
     out.set("seq", header.seq);
     out.set("time", rfc3339(header.time_s * 1000));
   }
   if (header.body_commitment) {
-    out.set("body_commitment", crypto::digest_hex(*header.body_commitment));
+    if (signed_already)
+      out.set("body_commitment", crypto::digest_hex(*header.body_commitment));
     out.set("body_bytes_max", std::int64_t{1} << header.body_bucket);
   }
   if (!header.refs.empty()) {

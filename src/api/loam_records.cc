@@ -29,6 +29,16 @@ ApiResult<ledger::StoredRecord> find(Context& context, const ledger::RecordId& i
                       format("record {}: it is not in this node's log", to_text(id)), ""});
 }
 
+/// Whether the caller may change what the node's log says of the record: a key what it shared
+/// itself, the owner everything.
+ApiResult<> check_own(Context& context, const Call& call, const ledger::RecordId& id) {
+  if (call.is_owner()) return {};
+  const auto submission = LOAM_TRY(context.services.sharing.of_record(id));
+  if (submission && submission->caller == call.caller.id) return {};
+  return refuse(Error{ErrorCode::kNotFound, format("record {}: none of yours", to_text(id)),
+                      "loam share ls"});
+}
+
 /// Newest first; ?before=INDEX goes on where the last page ended.
 ApiResult<> list(Context& context, const Call& call) {
   const std::uint64_t size = LOAM_TRY(context.services.log.size());
@@ -67,6 +77,9 @@ void tell_rollouts(Context& context, const ledger::RecordId& id, ledger::Vote vo
     context.services.rollouts.voted(to_text(id), part, vote == ledger::Vote::kDown);
 }
 
+/// A key that may publish may vote on everybody's records, as a forum's readers do: that is what
+/// ratings are for, and erases nothing. The node signs, so that all votes of its keys are one
+/// author's, of which the newest counts.
 ApiResult<> rate(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
@@ -81,6 +94,7 @@ ApiResult<> rate(Context& context, const Call& call) {
 ApiResult<> edit(Context& context, const Call& call) {
   commons::Sharing& sharing = context.services.sharing;
   const ledger::RecordId id = LOAM_TRY(id_of(call));
+  LOAM_TRY(check_own(context, call, id));
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const std::string answer = LOAM_TRY(fields.required_text("answer", kAnswerBytesMax));
@@ -162,6 +176,7 @@ ApiResult<std::vector<ledger::RecordId>> retract_elsewhere(Context& context,
 
 ApiResult<> retract(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
+  LOAM_TRY(check_own(context, call, id));
   const std::string& text = call.request().body;
   const codec::Value body = LOAM_TRY(parse_object(text.empty() ? "{}" : text));
   const Fields fields = LOAM_TRY(Fields::of(body));
@@ -209,7 +224,8 @@ ApiResult<> head(Context& context, const Call& call) {
   codec::Value out = codec::Object{
       {"size", LOAM_TRY(log.size())},      {"published", log.published()},
       {"origin", log.verifier_key().name}, {"verifier_key", log.verifier_key().text()},
-      {"author", to_hex(log.author())},    {"signs", signs.has_value()}};
+      {"author", to_hex(log.author())},    {"public", context.settings.log_is_public},
+      {"signs", signs.has_value()}};
   if (!signs) out.set("stopped", ApiError(signs.error()).message);
   call.respond_json(200, out);
   return {};

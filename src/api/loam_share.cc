@@ -59,6 +59,9 @@ ApiResult<> share(Context& context, const Call& call) {
   if (only_preview) {
     codec::Value shown = preview_value(LOAM_TRY(context.services.sharing.preview(request)));
     shown.set("system_from_template", !answer.template_system.empty());
+    // Which answer is the last one may be another when it is published: it is asked for by name.
+    shown.set("answer", answer.reply_id);
+    shown.set("choice", answer.choice);
     call.respond_json(200, shown);
     return {};
   }
@@ -70,9 +73,9 @@ ApiResult<> share(Context& context, const Call& call) {
 
 ApiResult<> list(Context& context, const Call& call) {
   codec::Array out;
-  for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax)))
-    if (call.is_owner() || submission.caller == call.caller.id)
-      out.emplace_back(submission_value(submission));
+  const std::string_view whose = call.is_owner() ? "" : std::string_view(call.caller.id);
+  for (const auto& submission : LOAM_TRY(context.services.sharing.list(kListMax, whose)))
+    out.emplace_back(submission_value(submission));
   call.respond_json(200, codec::Object{{"submissions", std::move(out)}});
   return {};
 }

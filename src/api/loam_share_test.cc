@@ -1,6 +1,8 @@
 // Who may share what, see what waits, and take it back. DESIGN.md 8.9.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "api/testing/test_node.h"
 
 namespace loam::api {
@@ -64,6 +66,31 @@ TEST_F(LoamShareTest, AKeySeesAndTakesBackItsOwnSubmissionsOnly) {
   EXPECT_EQ(*log_->size(), 0U);
 }
 
+TEST_F(LoamShareTest, AKeyEditsAndRetractsItsOwnRecordsOnlyAndRatesAll) {
+  ASSERT_TRUE(sharing_->give_standing({"CC0-1.0"}, {.eval = true}));
+  const auto [id, secret] = keys_->create("test", {.infer = true, .publish = true}).value();
+  keep_answer("chatcmpl-1", id.id, kQuestion);
+  keep_answer("chatcmpl-2", "owner", kQuestion);
+  const auto path_of = [](const Reply& shared) {
+    return "/loam/v1/records/" + text_of(at(shared.json, "record"));
+  };
+  const std::string own = path_of(share(R"(,"now":true)", secret));
+  const std::string other = path_of(share(R"(,"now":true)", owner_));
+  const std::string edit = R"({"answer":"Better.","now":true})";
+  EXPECT_EQ(post(other + "/edit", edit, secret).status, 404);
+  EXPECT_EQ(post(other + "/edit", R"({"answer":"x","preview":true})", secret).status, 404);
+  EXPECT_EQ(post(other + "/retract", "", secret).status, 404);
+  EXPECT_EQ(*log_->size(), 2U);
+  EXPECT_TRUE(answers_->find("owner", "chatcmpl-2", 0));
+  EXPECT_EQ(post(other + "/rate", R"({"vote":"up"})", secret).status, 201);
+  const Reply edited = post(own + "/edit", edit, secret);
+  EXPECT_EQ(edited.status, 201) << edited.body;
+  EXPECT_EQ(post(path_of(edited) + "/retract", "", secret).status, 200);
+  EXPECT_EQ(post(own + "/retract", "", secret).status, 200);
+  EXPECT_FALSE(answers_->find(id.id, "chatcmpl-1", 0));
+  EXPECT_EQ(post(other + "/retract", "", owner_).status, 200);
+}
+
 TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   keep_answer("chatcmpl-1", "owner", kQuestion);
   EXPECT_EQ(at(share(R"(,"preview":true)", owner_).json, "body", "replayable"), true);
@@ -72,6 +99,37 @@ TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(at(reply.json, "body", "replayable"), false);
   EXPECT_EQ(reply.body.find("Ann"), std::string::npos);
+}
+
+TEST_F(LoamShareTest, APreviewNamesTheAnswerThatItShows) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const Reply shown = share(R"(,"preview":true)", owner_);
+  EXPECT_EQ(at(shown.json, "answer"), "chatcmpl-1");
+  EXPECT_EQ(at(shown.json, "choice"), 0);
+  keep_answer("chatcmpl-2", "local", kQuestion);  // of another program, meanwhile
+  const Reply done = share(R"(,"answer":"chatcmpl-1","choice":0)", owner_);
+  EXPECT_EQ(at(done.json, "answer"), "chatcmpl-1");
+}
+
+TEST_F(LoamShareTest, APreviewsHeaderIsTheOneThatIsPostedButForWhatItNames) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const codec::Value shown = share(R"(,"preview":true)", owner_).json;
+  const Reply shared = share(R"(,"now":true)", owner_);
+  const std::string record = "/loam/v1/records/" + text_of(at(shared.json, "record"));
+  const codec::Value posted = get(record, owner_).json;
+  std::set<std::string> named = {"id", "index", "retracted", "blocked", "body", "referred_to_by"};
+  for (const codec::Value& name : testing::items(at(shown, "set_when_published")))
+    named.insert(text_of(name));
+  const codec::Value header = at(shown, "header");
+  for (const codec::Member& member : *posted.as_object()) {
+    if (named.contains(member.first)) {
+      EXPECT_EQ(header.find(member.first), nullptr) << member.first;
+    } else {
+      EXPECT_EQ(at(header, member.first), member.second) << member.first;
+    }
+  }
+  for (const char* name : {"kind", "net", "log_key_hash", "consent", "body_bytes_max"})
+    EXPECT_NE(header.find(name), nullptr) << name;
 }
 
 TEST_F(LoamShareTest, AnEditIsShownQueuedAndPublishedAsAShareIs) {

@@ -85,13 +85,15 @@ ApiResult<commons::ShareRequest> share_request(const pool::Answer& answer, const
 }
 
 codec::Value preview_value(const commons::Preview& preview) {
+  // With the salt, which is drawn when it is shared, comes the commitment. DESIGN.md 8.1.
+  codec::Array later = {"author", "seq", "time", "body_commitment", "signature"};
   codec::Array masked;
   for (const commons::Preview::Place& place : preview.masked)
     masked.emplace_back(codec::Object{{"message", static_cast<std::int64_t>(place.message)},
                                       {"finding", finding_name(place.finding)},
                                       {"original", place.original}});
   return codec::Object{{"header", header_value(preview.header, false)},
-                       {"set_when_published", codec::Array{"author", "seq", "time", "signature"}},
+                       {"set_when_published", std::move(later)},
                        {"body", conversation_value(preview.conversation)},
                        {"masked", std::move(masked)},
                        {"meaning", commons::kConsentWords}};

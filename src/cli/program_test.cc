@@ -9,6 +9,7 @@
 #include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/node_client.h"
+#include "cli/share.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
 #include "crypto/note.h"
@@ -166,6 +167,19 @@ TEST(NodeReplies, AnErrorReplyBecomesTheErrorThatItMeans) {
   EXPECT_EQ(error_of_reply(503, "<html>").code, ErrorCode::kUnavailable);
   EXPECT_EQ(error_of_reply(503, "<html>").message, "the node answered with status 503");
   EXPECT_FALSE(error_of_reply(401, "").hint.empty());
+}
+
+TEST(NodeReplies, APreviewShowsEveryFieldOfTheHeader) {
+  const auto preview = codec::parse_json(R"({"header": {"kind": "edit", "net": "c4d0",
+    "log_key_hash": "a key", "body_bytes_max": 4096, "refs": ["loam1x"], "licence": "CC0-1.0",
+    "scope": ["train", "eval"], "consent": "some words", "models": ["a model", "an adapter"]},
+    "set_when_published": ["seq", "body_commitment"], "body": {"replayable": true}})");
+  ASSERT_TRUE(preview) << preview.error().message;
+  const std::string text = preview_text(*preview);
+  for (const char* shown :
+       {"  kind edit\n", "  net c4d0\n", "a key\n", " 4096\n", "loam1x", "CC0-1.0", "train, eval",
+        "some words", "a model, an adapter", "set when published: seq, body_commitment", "tokens"})
+    EXPECT_TRUE(text.contains(shown)) << shown << "\n" << text;
 }
 
 TEST(NodeReplies, TimesAreReadAndAnythingElseIsZero) {

@@ -80,20 +80,33 @@ Result<int> only_preview(Console& console, const NodeClient& client, const Publi
   return 0;
 }
 
-void print_submission(Console& console, env::Clock& clock, const codec::Value& submission) {
-  if (console.options().json) return console.json(submission);
+/// Whoever published is told that nobody can read it yet, if so: at a terminal, and in a script's
+/// log. DESIGN.md 8.9.
+void warn_if_unreachable(Console& console, const NodeClient& client) {
+  const auto log = client.get("/loam/v1/log");
+  if (!log || flag_at(*log, "public")) return;
+  console.warn(
+      "Recorded here only: no other machine can read this node's log (public_listen, or loam "
+      "ledger export, opens it).");
+}
+
+void print_submission(Console& console, env::Clock& clock, const NodeClient& client,
+                      const codec::Value& submission) {
   const std::string id = text_at(submission, "submission");
   const std::string record = text_at(submission, "record");
-  if (console.options().quiet) return console.line(record.empty() ? id : record);
-  if (!record.empty()) {
+  if (console.options().json) {
+    console.json(submission);
+  } else if (console.options().quiet) {
+    console.line(record.empty() ? id : record);
+  } else if (!record.empty()) {
     console.line(format("published as {}", record));
-    console.note("Recorded in this node's log only, until somebody follows it or you serve it.");
-    return;
+  } else {
+    console.line(
+        format("{} is queued; it is published {}", id,
+               relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
+    console.note(format("loam share --cancel {} takes it back without a trace until then", id));
   }
-  console.line(
-      format("{} is queued; it is published {}", id,
-             relative_time(parse_time_ms(text_at(submission, "publishes_at")), clock.wall_ms())));
-  console.note(format("loam share --cancel {} takes it back without a trace until then", id));
+  if (!record.empty() && !console.options().quiet) warn_if_unreachable(console, client);
 }
 
 /// Shows what becomes public, asks, and says what came of it.
@@ -107,8 +120,11 @@ Result<> publish(Console& console, env::Clock& clock, const NodeClient& client,
   if (!LOAM_TRY(console.ask(question)))
     return fail(ErrorCode::kCancelled, "share: not shared, as you wished");
   codec::Value request = what.request;
+  // What was shown, and not what has become the last answer meanwhile.
+  for (const char* name : {"answer", "choice"})
+    if (const codec::Value* shown = preview.find(name)) request.set(name, *shown);
   request.set("now", what.now);
-  print_submission(console, clock, LOAM_TRY(client.post(what.route, request)));
+  print_submission(console, clock, client, LOAM_TRY(client.post(what.route, request)));
   return {};
 }
 
@@ -221,6 +237,23 @@ Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   return 0;
 }
 
+/// Every field of a header that is known before it is posted.
+std::string header_text(const codec::Value& header) {
+  std::string out =
+      format("  licence {}, scope {}\n", text_at(header, "licence"), joined(header, "scope"));
+  const auto line = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) out += format("  {} {}\n", name, printable(value));
+  };
+  line("kind", text_at(header, "kind"));
+  line("made of", joined(header, "refs"));
+  line("model's hash", joined(header, "models"));
+  line("hash of the words of consent", text_at(header, "consent"));
+  line("bytes of the text at most", format("{}", integer_at(header, "body_bytes_max")));
+  line("hash of the log's key", text_at(header, "log_key_hash"));
+  line("net", text_at(header, "net"));
+  return out;
+}
+
 /// A verb of this group whose first argument is a record.
 Verb record_verb(std::string name, const std::shared_ptr<RecordOptions>& options) {
   Verb verb;
@@ -263,11 +296,9 @@ std::string preview_text(const codec::Value& preview, std::string_view heading) 
   }
   line(format("  model {}, language {}", printable(text_at(*body, "model")),
               printable(text_at(*body, "language"))));
-  if (const codec::Value* header = preview.find("header")) {
-    line(format("  licence {}, scope {}", text_at(*header, "licence"), joined(*header, "scope")));
-    line(format("  model's hash {}", joined(*header, "models")));
-    line(format("  body's salted hash {}", text_at(*header, "body_commitment")));
-  }
+  if (const codec::Value* header = preview.find("header")) out += header_text(*header);
+  if (flag_at(*body, "replayable"))
+    line("  and the tokens, seed and settings from which the answer can be computed again");
   line(format("  set when published: {}", joined(preview, "set_when_published")));
   const auto masked = items_at(preview, "masked");
   line(masked.empty()

@@ -79,7 +79,19 @@ Result<> Copies::remember(const env::Path& folder) const {
                 format("folder {}: its name is not one line of UTF-8", replace_invalid_utf8(name)),
                 "retractions must find what is written there: choose another name");
   const env::Fd list = LOAM_TRY(env::open_append(list_, 0600));
-  LOAM_TRY(env::write_all(list, list_, name + "\n"));
+  const std::string known = LOAM_TRY(env::read_file(list_, kListBytesMax));
+  if (!("\n" + known).contains("\n" + name + "\n")) {
+    // A power cut may have left half a name, which must not become the beginning of this one.
+    const bool torn = !known.empty() && !known.ends_with('\n');
+    const std::string line = (torn ? "\n" : "") + name + "\n";
+    if (known.size() + line.size() > kListBytesMax)
+      return fail(ErrorCode::kResourceExhausted,
+                  format("folder {}: the list {} of folders that retractions reach is full", name,
+                         list_.string()),
+                  "delete the lines of folders that are gone, or write to one that is listed");
+    LOAM_TRY(env::write_all(list, list_, line));
+  }
+  // Also what another program wrote, and may not have made durable yet.
   LOAM_TRY(env::sync_file(list, list_));
   return env::sync_folder(list_.parent_path());
 }

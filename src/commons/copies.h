@@ -16,9 +16,10 @@ class Copies {
   static Copies of(const env::Folders& folders);
   explicit Copies(env::Path list) : list_(std::move(list)) {}
 
-  /// To be called before the first text is written to `folder`. Where no node has its home,
-  /// nothing needs to be remembered.
-  /// @error InvalidArgument  a name that is not one line of UTF-8. @error as env::write_all().
+  /// To be called before the first text is written to `folder`. Each is listed once, however often
+  /// it is written to. Where no node has its home, nothing needs to be remembered.
+  /// @error InvalidArgument  a name that is not one line of UTF-8. ResourceExhausted  the list is
+  ///        as long as erase() can read. @error as env::write_all().
   Result<> remember(const env::Path& folder) const;
 
   struct Reached {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "env/file.h"
 #include "env/random.h"
 
 namespace loam::commons {
@@ -86,6 +87,26 @@ TEST_F(CopiesTest, ARelativeNameIsKeptWhole) {
   std::string line;
   std::getline(list, line);
   EXPECT_TRUE(env::Path(line).is_absolute()) << line;
+}
+
+TEST_F(CopiesTest, AFolderIsListedOnceHoweverOftenItIsWrittenTo) {
+  for (const char* name : {"/a/set", "/a/set 2", "/a", "/a/set", "/a", "/a/./set"})
+    ASSERT_TRUE(copies_.remember(name));
+  EXPECT_EQ(*env::read_file(folder_ / "home" / "copies", 1024), "/a/set\n/a/set 2\n/a\n");
+}
+
+TEST_F(CopiesTest, HalfANameIsNotTheBeginningOfTheNext) {
+  write("home/copies", "/a/se");
+  ASSERT_TRUE(copies_.remember("/b"));
+  EXPECT_EQ(*env::read_file(folder_ / "home" / "copies", 1024), "/a/se\n/b\n");
+}
+
+TEST_F(CopiesTest, AListThatCouldNotBeReadAnyMoreIsNotMadeLonger) {
+  write("home/copies", std::string((16U << 20U) - 2, 'x') + "\n");
+  const auto refused = copies_.remember("/b");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(copies_.erase(std::array{record("x")}));
 }
 
 TEST_F(CopiesTest, ANameThatTheListCannotHoldIsRefused) {

@@ -413,7 +413,8 @@ class SearchImpl final : public Search {
   std::mutex writing_;                 // taken before all others
   std::optional<SearchTable> writer_;  // under writing_; empty while it cannot be opened
   std::string last_trouble_;           // under writing_
-  bool unscrubbed_ = false;            // under writing_; removed words may still be in the files
+  // Under writing_; removed words may still be in the files, as after a crash.
+  bool unscrubbed_ = true;
   std::mutex reading_;
   std::optional<SearchTable> reader_;  // under reading_
   std::mutex listing_;

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <filesystem>
 #include <latch>
+#include <thread>
 
 #include "base/format.h"
+#include "commons/search_table.h"
 #include "commons/testing/made_log.h"
 #include "env/file.h"
 #include "env/random.h"
@@ -220,6 +222,31 @@ TEST_F(SearchTest, WhatIsErasedIsInNoFile) {
   index_all();
   EXPECT_EQ(found(needle(9)), Ids{});
   EXPECT_EQ(found(needle(10)).size(), 1U);
+}
+
+TEST_F(SearchTest, WhatACrashKeptFromBeingOverwrittenIsOverwrittenAfterTheNextStart) {
+  std::vector<RecordId> made;
+  for (int i = 0; i < 200; ++i)
+    made.push_back(log_.data(format("{} and {} again", needle(i), needle(i + 1000))));
+  index_all();
+  search_.reset();
+  {
+    SearchTable table = *SearchTable::open(folder_ / "search.db");
+    for (std::size_t i = 0; i < made.size(); i += 2)
+      ASSERT_TRUE(table.transaction([&]() -> Result<> {
+        LOAM_TRY(table.remove(made[i]));
+        return table.drop_removed_words();
+      }));
+  }
+  const auto holds_any = [&] {
+    for (int i = 0; i < 200; i += 2)
+      if (file_holds(needle(i)) || file_holds(needle(i + 1000))) return true;
+    return false;
+  };
+  ASSERT_TRUE(holds_any());
+  open();
+  for (int i = 0; i < 10'000 && holds_any(); ++i) std::this_thread::yield();  // its thread does it
+  EXPECT_FALSE(holds_any());
 }
 
 TEST_F(SearchTest, WhatWasRetractedMeanwhileIsErasedBeforeAnAnswer) {

@@ -81,7 +81,23 @@ Submission submission_of(const store::Statement& row) {
 }  // namespace
 
 Result<ShareTable> ShareTable::open(const env::Path& file) {
-  return ShareTable(LOAM_TRY(store::Database::open(file, kMigrations)));
+  ShareTable out(LOAM_TRY(store::Database::open(file, kMigrations)));
+  // That another program reads is no reason not to start: the sharing's thread tries again.
+  if (auto done = out.scrub(); !done && done.error().code != ErrorCode::kUnavailable)
+    return std::unexpected(std::move(done.error()));
+  return out;
+}
+
+Result<> ShareTable::scrub() {
+  if (!unscrubbed_) return {};
+  LOAM_TRY(database_.truncate_wal());
+  unscrubbed_ = false;
+  return {};
+}
+
+Result<> ShareTable::scrub_removed() {
+  unscrubbed_ = true;
+  return scrub();
 }
 
 Result<> ShareTable::add(const Queued& queued) {
@@ -104,7 +120,7 @@ Result<> ShareTable::add(const Queued& queued) {
 Result<> ShareTable::remove(const std::string& id) {
   auto statement = LOAM_TRY(database_.prepare("DELETE FROM submissions WHERE id = ?"));
   LOAM_TRY(statement.bind(0, id).run());
-  return database_.truncate_wal();
+  return scrub_removed();
 }
 
 Result<> ShareTable::set_published(const std::string& id, const ledger::RecordId& record,
@@ -114,7 +130,7 @@ Result<> ShareTable::set_published(const std::string& id, const ledger::RecordId
       "body = NULL WHERE id = ?"));
   update.bind(0, std::int64_t{std::to_underlying(ShareState::kPublished)});
   LOAM_TRY(update.bind_blob(1, record.digest).bind(2, at_ms).bind(3, id).run());
-  return database_.truncate_wal();
+  return scrub_removed();
 }
 
 Result<> ShareTable::set_due(const std::string& id, std::int64_t due_ms) {
@@ -140,7 +156,7 @@ Result<> ShareTable::remove_queued(const ledger::RecordId& record, const std::st
       "DELETE FROM submissions WHERE state = ? AND (edits = ? OR (answer = ? AND answer != ''))"));
   statement.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)});
   LOAM_TRY(statement.bind_blob(1, record.digest).bind(2, answer).run());
-  return database_.truncate_wal();
+  return scrub_removed();
 }
 
 Result<std::optional<Submission>> ShareTable::find(const std::string& id) {
@@ -150,10 +166,19 @@ Result<std::optional<Submission>> ShareTable::find(const std::string& id) {
   return submission_of(row);
 }
 
-Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max) {
-  auto rows =
-      LOAM_TRY(database_.prepare(std::string(kColumns) + "ORDER BY made_ms DESC, id LIMIT ?"));
-  rows.bind(0, static_cast<std::int64_t>(submissions_max));
+Result<std::optional<Submission>> ShareTable::of_record(const ledger::RecordId& record) {
+  auto row = LOAM_TRY(database_.prepare(std::string(kColumns) + "WHERE record = ?"));
+  row.bind_blob(0, record.digest);
+  if (!LOAM_TRY(row.step())) return std::nullopt;
+  return submission_of(row);
+}
+
+Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max,
+                                                 std::string_view caller) {
+  auto rows = LOAM_TRY(database_.prepare(
+      std::string(kColumns) +
+      "WHERE ?1 = '' OR caller = ?1 ORDER BY made_ms DESC, id LIMIT ?2"));
+  rows.bind(0, caller).bind(1, static_cast<std::int64_t>(submissions_max));
   std::vector<Submission> out;
   while (LOAM_TRY(rows.step())) out.push_back(submission_of(rows));
   return out;

@@ -18,8 +18,12 @@ struct Queued {
 /// Not thread-safe. Errors as store::Statement.
 class ShareTable {
  public:
+  /// Overwrites what a crash kept from being overwritten.
   static Result<ShareTable> open(const env::Path& file);
 
+  /// Leaves no trace of removed texts in the files, if there may be any: what a call below could
+  /// not do because another program read. @error Unavailable  it still reads.
+  Result<> scrub();
   Result<> add(const Queued& queued);
   /// Nothing of it remains in the file.
   Result<> remove(const std::string& id);
@@ -32,8 +36,9 @@ class ShareTable {
   Result<> remove_queued(const ledger::RecordId& record, const std::string& answer);
 
   Result<std::optional<Submission>> find(const std::string& id);
-  /// Newest first.
-  Result<std::vector<Submission>> list(std::size_t submissions_max);
+  Result<std::optional<Submission>> of_record(const ledger::RecordId& record);
+  /// Newest first; of `caller` only, unless empty.
+  Result<std::vector<Submission>> list(std::size_t submissions_max, std::string_view caller);
   Result<std::optional<Queued>> queued(const std::string& id);
   /// Ids of what is to be published by `now_ms`, oldest first.
   Result<std::vector<std::string>> due(std::int64_t now_ms);
@@ -46,7 +51,9 @@ class ShareTable {
 
  private:
   explicit ShareTable(store::Database database) : database_(std::move(database)) {}
+  Result<> scrub_removed();
   store::Database database_;
+  bool unscrubbed_ = true;  // removed texts may still be in the files
 };
 
 }  // namespace loam::commons

@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "commons/language.h"
 #include "commons/licence.h"
 #include "commons/share_table.h"
@@ -58,6 +59,17 @@ Preview masked(const ledger::Conversation& conversation) {
   return out;
 }
 
+/// Of a log, whose origin is "loam/NET/KEY".
+Result<ledger::NetId> net_of(const crypto::VerifierKey& log) {
+  ledger::NetId out{};
+  const std::vector<std::string_view> parts = split(log.name, '/');
+  const Bytes net = LOAM_TRY(from_hex(parts.size() == 3 ? parts[1] : ""));
+  if (net.size() != out.size())
+    return fail(ErrorCode::kInternal, format("log {}: its name has no net", log.name));
+  std::ranges::copy(net, out.begin());
+  return out;
+}
+
 /// @tparam Of  a ShareRequest or a Submission
 template <class Of>
 ledger::Draft draft_of(const Of& of, const ledger::SaltedBody& body,
@@ -99,7 +111,8 @@ class SharingImpl final : public Sharing {
     const Bytes body = ledger::encode_conversation(out.conversation);
     LOAM_TRY(ledger::parse_conversation(body));  // what we post must be what others accept
     out.header = LOAM_TRY(ledger::header_of(draft_of(request, salted(body), request.models)));
-    out.header.author = log_.author();
+    out.header.net = LOAM_TRY(net_of(log_.verifier_key()));
+    out.header.log_key_hash = crypto::sha256(log_.verifier_key().key);
     return out;
   }
 
@@ -155,9 +168,15 @@ class SharingImpl final : public Sharing {
     return *std::move(found);
   }
 
-  Result<std::vector<Submission>> list(std::size_t submissions_max) override {
+  Result<std::optional<Submission>> of_record(const ledger::RecordId& record) override {
     const std::scoped_lock lock(mutex_);
-    return table_.list(submissions_max);
+    return table_.of_record(record);
+  }
+
+  Result<std::vector<Submission>> list(std::size_t submissions_max,
+                                       std::string_view caller) override {
+    const std::scoped_lock lock(mutex_);
+    return table_.list(submissions_max, caller);
   }
 
   Result<ledger::Conversation> queued(const std::string& id) override {
@@ -247,9 +266,11 @@ class SharingImpl final : public Sharing {
       drafts.push_back(std::move(draft));
     }
     if (!drafts.empty()) LOAM_TRY(log_.post_all(std::move(drafts)));
-    out.answer = LOAM_TRY(table_.set_retracted(id));
-    for (const ledger::RecordId& record : out.records)
-      LOAM_TRY(table_.remove_queued(record, record == id ? out.answer : ""));
+    for (const ledger::RecordId& record : out.records) {
+      const std::string answer = LOAM_TRY(table_.set_retracted(record));
+      LOAM_TRY(table_.remove_queued(record, answer));
+      if (record == id) out.answer = answer;
+    }
     serve_at_once();
     return out;
   }
@@ -351,6 +372,8 @@ class SharingImpl final : public Sharing {
         log::error("commons", "the queue of submissions: {}", done.error().message);
         wait_ms = kRetryMs;  // the disk may be full
       }
+      // Its caller was told that traces may be left; none are, once nobody reads the file.
+      static_cast<void>(table_.scrub());
       changed_.wait_for(
           lock, std::min<std::chrono::milliseconds>(kLook, std::chrono::milliseconds(wait_ms)));
     }

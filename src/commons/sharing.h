@@ -38,9 +38,10 @@ struct StandingConsent {
 };
 
 /// What will stand in the log, before anything is signed. Author, sequence number, time and
-/// signature are made when it is published. DESIGN.md 8.1.
+/// signature are made when it is published, the salt and with it the commitment when it is shared.
+/// DESIGN.md 8.1.
 struct Preview {
-  ledger::Header header;
+  ledger::Header header;              // what of it is not made yet means nothing
   ledger::Conversation conversation;  // after redaction
   struct Place {
     std::size_t message = 0;  // of the conversation
@@ -96,7 +97,11 @@ class Sharing {
   virtual Result<> cancel(const std::string& id) = 0;
   /// @error NotFound.
   virtual Result<Submission> find(const std::string& id) = 0;
-  virtual Result<std::vector<Submission>> list(std::size_t submissions_max) = 0;
+  /// The one that became `record`; empty if none did, as of what was posted elsewhere.
+  virtual Result<std::optional<Submission>> of_record(const ledger::RecordId& record) = 0;
+  /// Newest first; of `caller` only, unless empty.
+  virtual Result<std::vector<Submission>> list(std::size_t submissions_max,
+                                               std::string_view caller = {}) = 0;
   /// Of a queued one: what will be published. @error NotFound.
   virtual Result<ledger::Conversation> queued(const std::string& id) = 0;
 

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 
+#include "base/format.h"
 #include "commons/licence.h"
 #include "commons/share_table.h"
 #include "env/file.h"
@@ -89,12 +92,16 @@ TEST_F(SharingTest, APreviewIsWhatIsPublishedAndSignsNothing) {
   EXPECT_EQ(preview->masked[0].original, "ann@example.org");
   EXPECT_TRUE(preview->conversation.replay.is_null());  // its tokens would tell
   EXPECT_EQ(preview->header.consent, consent_id());
+  EXPECT_EQ(preview->header.net, ledger::kPublicNet);
   EXPECT_EQ(*log_->size(), 0U);
   const auto shared =
       sharing_->share(request("Mail ann@example.org: why is the sky blue?"), When::kNow);
   ASSERT_TRUE(shared) << shared.error().message;
   const auto body = log_->body(*shared->record);
   EXPECT_EQ(*ledger::parse_conversation((*body)->body), preview->conversation);
+  const ledger::Header posted = (*log_->find(*shared->record))->record.header;
+  EXPECT_EQ(preview->header.log_key_hash, posted.log_key_hash);
+  EXPECT_EQ(preview->header.body_bucket, posted.body_bucket);
   EXPECT_FALSE(home_holds("ann@example.org"));
 }
 
@@ -130,6 +137,51 @@ TEST_F(SharingTest, ACancelledOneLeavesNoTrace) {
   EXPECT_EQ(sharing_->cancel(queued->id).error().code, ErrorCode::kNotFound);
   clock_.advance_ms(10 * kHourMs);
   EXPECT_EQ(*sharing_->publish_due(), 0U);
+}
+
+/// Deletes half of many submissions, as cancel() does, and dies before it overwrites them.
+std::vector<std::string> deleted_before_a_crash(const env::Path& file) {
+  const std::array<std::string_view, 3> none = {"", "", ""};
+  store::Database database = *store::Database::open(file, none);
+  std::vector<std::string> living, deleted;
+  std::uint64_t state = 1;
+  const auto draw = [&](std::uint64_t below) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    return (state >> 33U) % below;
+  };
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_TRUE(database.transaction([&]() -> Result<> {
+      auto insert = LOAM_TRY(database.prepare(
+          "INSERT INTO submissions (id, state, answer, licence, scope, masked, made_ms, at_ms, "
+          "body) VALUES (?, 1, '', '', 0, 0, 0, 0, ?)"));
+      for (int i = 0; i < 60; ++i) {
+        living.push_back(crypto::digest_hex(crypto::sha256(as_bytes(format("{} {}", round, i)))));
+        insert.bind(0, living.back()).bind_blob(1, Bytes(draw(300), 'x'));
+        LOAM_TRY(insert.run());
+      }
+      auto remove = LOAM_TRY(database.prepare("DELETE FROM submissions WHERE id = ?"));
+      for (int i = 0; i < 30; ++i) {
+        std::swap(living[draw(living.size())], living.back());
+        LOAM_TRY(remove.bind(0, living.back()).run());
+        deleted.push_back(std::move(living.back()));
+        living.pop_back();
+      }
+      return {};
+    }));
+  }
+  return deleted;
+}
+
+TEST_F(SharingTest, WhatACrashKeptFromBeingOverwrittenIsOverwrittenAtTheNextStart) {
+  sharing_.reset();
+  const std::vector<std::string> deleted = deleted_before_a_crash(folder_ / "sharing.db");
+  const auto holds_any = [&] {
+    const std::string content = *env::read_file(folder_ / "sharing.db", 1U << 30);
+    return std::ranges::any_of(deleted, [&](const auto& id) { return content.contains(id); });
+  };
+  ASSERT_TRUE(holds_any());
+  open();
+  EXPECT_FALSE(holds_any());
 }
 
 TEST_F(SharingTest, WhatIsPublishedCannotBeCancelled) {
@@ -206,6 +258,20 @@ TEST_F(SharingTest, AStandingConsentToOtherWordsIsNone) {
   EXPECT_FALSE(*sharing_->standing());
 }
 
+TEST_F(SharingTest, ACallersSubmissionsAreListedHoweverManyOthersThereAre) {
+  auto own = request();
+  own.caller = "key_1";
+  const auto first = sharing_->share(own, When::kAfterCooling);
+  ASSERT_TRUE(first) << first.error().message;
+  clock_.advance_ms(1);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(sharing_->share(request(), When::kAfterCooling));
+  const std::vector<Submission> listed = *sharing_->list(2, "key_1");
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].id, first->id);
+  EXPECT_EQ(sharing_->list(2)->size(), 2U);
+  EXPECT_TRUE(sharing_->list(2, "key_2")->empty());
+}
+
 TEST_F(SharingTest, ASubmissionTakesTheIdThatWasReserved) {
   auto reserved = request();
   reserved.id = new_submission_id();
@@ -264,12 +330,9 @@ TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
        {"planted-needle-three", "planted-needle-four", "planted-needle-five", "planted-needle-six"})
     EXPECT_FALSE(home_holds(needle)) << needle;
   const std::vector<Submission> known = *sharing_->list(10);
-  for (const Submission& one : known) {
-    EXPECT_NE(one.state, ShareState::kQueued);
-    if (one.record == shared->record) {
-      EXPECT_EQ(one.state, ShareState::kRetracted);
-    }
-  }
+  EXPECT_EQ(known.size(), 3U);
+  for (const Submission& one : known)
+    EXPECT_EQ(one.state, ShareState::kRetracted) << one.id;  // the edits too
   // Once more, as after a crash: all of it again, and no further record.
   const std::uint64_t size = *log_->size();
   const auto again = sharing_->retract(*shared->record, ledger::RetractionReason::kAuthor);

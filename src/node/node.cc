@@ -103,6 +103,8 @@ api::Settings api_settings(const NodeOptions& options, const ListenAddress& list
   out.version = version();
   out.listen = options.config.listen;
   out.access.listens_on_loopback = listen.loopback;
+  // The log is read without a key wherever the node listens.
+  out.log_is_public = !listen.loopback || !options.config.public_listen.empty();
   out.access.allowed_hosts = options.config.allow.hosts;
   if (!listen.loopback) out.access.allowed_hosts.push_back(listen.host);
   out.access.allowed_origins = options.config.allow.origins;

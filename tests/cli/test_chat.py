@@ -57,6 +57,19 @@ def node():
         yield node
 
 
+def test_what_was_shown_is_what_is_shared(node):
+    asked = [node.post("/v1/completions", {"model": "fake", "prompt": prompt, "max_tokens": 2})[1]["id"] for prompt in ("an older one", "the last one")]
+    share = Terminal("--home", node.home, "--url", node.url, "share")
+    share.until("the last one")
+    share.until("[y/N]")
+    # Whatever program is answered meanwhile is not what the person reads.
+    node.post("/v1/completions", {"model": "fake", "prompt": "another program's", "max_tokens": 2})
+    share.type("y\r")
+    assert share.code() == 0
+    shared = json.loads(node.get("/loam/v1/share", headers=node.owner())[1])["submissions"]
+    assert [one["answer"] for one in shared] == [asked[1]]
+
+
 def test_a_conversation(node):
     # Greedy, so that the fake model answers each time with the same words, and as many.
     chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--verbose", "--temperature", "0")

@@ -46,8 +46,9 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
         assert holders(node.home, queued["submission"]) == []
         assert [json.loads(line)["state"] for line in loam(node, "share", "ls", "--json").splitlines()] == ["private"]
 
-        shared = json.loads(loam(node, "share", "-y", "--now", "--json"))
-        record = shared["record"]
+        shared = harness.run_loam("share", "-y", "--now", "--json", home=node.home, url=node.url)
+        record = json.loads(shared.stdout)["record"]
+        assert shared.stderr.startswith("Recorded here only"), shared.stderr
         loam(node, "rate", record, "up")
         edit = json.loads(loam(node, "edit", record, "-", "-y", "--json", text="A quartzneedle is a thin crystal."))
         assert edit["state"] == "queued" and edit["edits"] == record
@@ -131,8 +132,9 @@ def test_strangers_read_the_log_and_nothing_else(go_verifier):
     port = harness.free_port()
     with harness.Node(fake_step_ms=1, settings=[f"public_listen=127.0.0.1:{port}"]) as node:
         node.post("/v1/completions", {"model": "fake", "prompt": "x", "max_tokens": 2})
-        body = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
-        record = node.post("/loam/v1/share", body, headers=node.owner())[1]["record"]
+        shared = harness.run_loam("share", "--scope", "eval", "-y", "--now", "--json", home=node.home, url=node.url)
+        record = json.loads(shared.stdout)["record"]
+        assert shared.stderr == "", shared.stderr  # not recorded here only
         head = wait_published(node)
         proof = bytes(range(256)) * 2000
         blob = f"/blob/{hashlib.sha256(proof).hexdigest()}"
