@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
+#include "env/disk.h"
 
 namespace loam::cli {
 namespace {
@@ -32,6 +33,10 @@ void show_report(Console& console, const gate::Report& report) {
                       crypto::digest_hex(report.adapter).substr(0, 16),
                       dataset::profile_name(report.profile),
                       report.self_gated ? ", self-gated" : ""));
+  if (report.replay)
+    console.line(format("it repeats the gate of report {}, and {}",
+                        crypto::digest_hex(report.replay->of).substr(0, 16),
+                        report.replay->found.within_tolerance() ? "agrees" : "DISAGREES"));
 }
 
 Result<int> show_run(Invocation& invocation, const GateRun& run) {
@@ -69,31 +74,35 @@ Result<int> show(Invocation& invocation, const GateOptions& options) {
 }
 
 Result<int> replay(Invocation& invocation, GateOptions& options) {
+  const std::string text = LOAM_TRY(env::read_file(*options.report, gate::kReportBytesMax));
   const gate::Report first = LOAM_TRY(read_gate_report(*options.report));
   GateOrder order = options.order;
   order.adapter = crypto::digest_hex(first.adapter);
-  order.profile = std::string(dataset::profile_name(first.profile));
-  order.nonce = first.nonce;
-  order.candidates_before = first.candidates_before;
+  order.repeated = GateOrder::Repeated{first, crypto::sha256(as_bytes(text))};
   const GateRun run = LOAM_TRY(run_gate(invocation, order));
-  const gate::Difference difference = gate::difference(first, run.report);
-  const bool agrees = difference.within_tolerance();
-  if (invocation.globals.json)
-    invocation.console.json(
-        codec::Object{{"agrees", agrees},
-                      {"same_verdict", difference.same_verdict},
-                      {"score_difference_max", difference.score_max},
-                      {"other_differences", std::uint64_t{difference.others}},
-                      {"verdict", gate::outcome_name(run.report.verdict().outcome)},
-                      {"report", run.file.string()}});
-  else
-    invocation.console.line(
-        format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at most, and {} "
-               "other results",
-               agrees ? "agrees" : "DISAGREES", gate::outcome_name(run.report.verdict().outcome),
-               gate::outcome_name(first.verdict().outcome),
-               static_cast<double>(difference.score_max) / 1e6, difference.others));
-  return agrees ? 0 : kVerificationFailed;
+  const gate::Difference& found = run.report.replay->found;
+  Console& console = invocation.console;
+  if (invocation.globals.json) {
+    codec::Array named;
+    for (const std::string& one : found.named) named.emplace_back(one);
+    console.json(codec::Object{{"agrees", found.within_tolerance()},
+                               {"same_verdict", found.same_verdict},
+                               {"score_difference_max", found.score_max},
+                               {"other_differences", std::uint64_t{found.others}},
+                               {"disagreements", std::move(named)},
+                               {"verdict", gate::outcome_name(run.report.verdict().outcome)},
+                               {"report", run.file.string()}});
+  } else {
+    console.line(format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at "
+                        "most, and {} other results",
+                        found.within_tolerance() ? "agrees" : "DISAGREES",
+                        gate::outcome_name(run.report.verdict().outcome),
+                        gate::outcome_name(first.verdict().outcome),
+                        static_cast<double>(found.score_max) / 1e6, found.others));
+    for (const std::string& one : found.named) console.line("  " + printable(one));
+    console.line("report: " + run.file.string());
+  }
+  return found.within_tolerance() ? 0 : kVerificationFailed;
 }
 
 }  // namespace
@@ -148,7 +157,8 @@ Verb gate_verb() {
                           {"loam gate replay report.json --data set"});
   again.details =
       "The adapter of the report must be a model here. Scores may differ by 0.02 nat a token "
-      "between classes of processors; verdict, tasks and answers may not.";
+      "between classes of processors; verdict, tasks and answers may not. What it measured is kept "
+      "in a report of its own; the first one stays as it is.";
   again.arguments = {report, data, newer, key};
   again.run = [options](Invocation& invocation) { return replay(invocation, *options); };
 

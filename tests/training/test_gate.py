@@ -1,4 +1,5 @@
 """The gate: an adapter that learned a manner is measured with answers in that manner which it never saw."""
+import hashlib
 import json
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_the_same_gate_again_says_the_same(home, passed):
     said = json.loads(loam(home, "gate", "replay", file, "--newer", home / "newer", "--json"))
     assert said["agrees"] and said["score_difference_max"] == 0 and said["other_differences"] == 0
     assert file.read_text() == text
+
+
+def test_a_replay_that_disagrees_leaves_both_reports_as_they_are(home, passed, tmp_path):
+    _, report = passed
+    file = report_file(home, report)
+    text = file.read_text()
+    record = report["measured"]["samples"][0][0]
+    before, samples = text.split('"samples"')
+    theirs = tmp_path / "report.json"
+    theirs.write_text(before + '"samples"' + samples.replace(record, "a" * len(record), 1))
+    told = theirs.read_text()
+    said = json.loads(loam(home, "gate", "replay", theirs, "--newer", home / "newer", "--json", code=6))
+    assert not said["agrees"] and said["same_verdict"] and said["other_differences"] == 2
+    assert any(record in one for one in said["disagreements"])
+    assert file.read_text() == text and theirs.read_text() == told
+    again = json.loads(loam(home, "gate", "show", said["report"], "--json"))
+    assert again["replay"]["of"] == hashlib.sha256(told.encode()).hexdigest() and not again["replay"]["agrees"]
+    assert again["measured"] == report["measured"]
 
 
 def test_a_report_that_was_edited_is_refused(home, passed, tmp_path):
