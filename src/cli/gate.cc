@@ -4,10 +4,10 @@
 #include "base/format.h"
 #include "cli/exit_code.h"
 #include "cli/gating.h"
+#include "cli/replaying.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
-#include "env/disk.h"
 
 namespace loam::cli {
 namespace {
@@ -15,6 +15,7 @@ namespace {
 struct GateOptions {
   GateOrder order;
   std::optional<std::string> adapter, report;
+  bool attest = false;
 };
 
 /// A gate that was not passed is no failure of the program: the exit code tells.
@@ -73,13 +74,13 @@ Result<int> show(Invocation& invocation, const GateOptions& options) {
   return exit_code(report.verdict());
 }
 
-Result<int> replay(Invocation& invocation, GateOptions& options) {
-  const std::string text = LOAM_TRY(env::read_file(*options.report, gate::kReportBytesMax));
-  const gate::Report first = LOAM_TRY(read_gate_report(*options.report));
-  GateOrder order = options.order;
-  order.adapter = crypto::digest_hex(first.adapter);
-  order.repeated = GateOrder::Repeated{first, crypto::sha256(as_bytes(text))};
-  const GateRun run = LOAM_TRY(run_gate(invocation, order));
+Result<int> replay(Invocation& invocation, const GateOptions& options) {
+  const Replayed again = LOAM_TRY(replay_gate(invocation, {.what = *options.report,
+                                                           .data = options.order.data,
+                                                           .newer = options.order.newer,
+                                                           .keys = options.order.keys,
+                                                           .attest = options.attest}));
+  const GateRun& run = again.run;
   const gate::Difference& found = run.report.replay->found;
   Console& console = invocation.console;
   if (invocation.globals.json) {
@@ -91,16 +92,20 @@ Result<int> replay(Invocation& invocation, GateOptions& options) {
                                {"other_differences", std::uint64_t{found.others}},
                                {"disagreements", std::move(named)},
                                {"verdict", gate::outcome_name(run.report.verdict().outcome)},
-                               {"report", run.file.string()}});
+                               {"report", run.file.string()},
+                               {"attestation", again.attestation.empty()
+                                                   ? codec::Value()
+                                                   : codec::Value(again.attestation)}});
   } else {
     console.line(format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at "
                         "most, and {} other results",
                         found.within_tolerance() ? "agrees" : "DISAGREES",
                         gate::outcome_name(run.report.verdict().outcome),
-                        gate::outcome_name(first.verdict().outcome),
+                        gate::outcome_name(again.first.verdict().outcome),
                         static_cast<double>(found.score_max) / 1e6, found.others));
     for (const std::string& one : found.named) console.line("  " + printable(one));
     console.line("report: " + run.file.string());
+    if (!again.attestation.empty()) console.line("attested: " + again.attestation);
   }
   return found.within_tolerance() ? 0 : kVerificationFailed;
 }
@@ -153,13 +158,23 @@ Verb gate_verb() {
   look.arguments = {report};
   look.run = [options](Invocation& invocation) { return show(invocation, *options); };
 
-  Verb again = inner_verb("replay", "Runs the gate of a report again, and compares",
-                          {"loam gate replay report.json --data set"});
+  Verb again =
+      inner_verb("replay", "Runs the gate of a report again, and compares",
+                 {"loam gate replay report.json --data set", "loam gate replay sailor --attest"});
   again.details =
-      "The adapter of the report must be a model here. Scores may differ by 0.02 nat a token "
+      "The adapter of the report must be here, as a model or of a training. Data sets that were "
+      "built on this machine are found by their roots. Scores may differ by 0.02 nat a token "
       "between classes of processors; verdict, tasks and answers may not. What it measured is kept "
       "in a report of its own; the first one stays as it is.";
-  again.arguments = {report, data, newer, key};
+  again.arguments = {
+      {"REPORT", "", &options->report,
+       "A report.json; or a publication here or of a followed log, by its record, adapter or name.",
+       true, Offer::kFiles},
+      data,
+      newer,
+      key,
+      {"--attest", "", &options->attest,
+       "Publish, signed, what was measured of the publication, whether it agrees or not."}};
   again.run = [options](Invocation& invocation) { return replay(invocation, *options); };
 
   verb.verbs = {make, look, again};

@@ -87,6 +87,23 @@ def test_a_replay_that_disagrees_leaves_both_reports_as_they_are(home, passed, t
     assert again["measured"] == report["measured"]
 
 
+def test_the_gate_of_a_publication_is_run_again_by_its_hashes_and_attested(home, passed):
+    job, report = passed
+    with harness.Node(home=home, settings=["load.threads=1"]) as node:
+        here = {"url": node.url, "token": node.token()}
+        published = json.loads(loam(home, "publish", job["id"], "-y", "--json", **here))["record"]
+        assert "about a publication" in loam(home, "gate", "replay", report_file(home, report), "--attest", code=2, **here)
+        said = json.loads(loam(home, "gate", "replay", published, "--attest", "--json", **here))
+        assert said["agrees"] and said["verdict"] == "pass"
+        record = json.loads(loam(home, "ledger", "show", said["attestation"], "--json", **here))
+        assert record["kind"] == "attestation" and record["refs"] == [published]
+        mine = Path(said["report"]).read_bytes()
+        status, _, public = node.request("GET", f"/blob/{hashlib.sha256(mine).hexdigest()}")
+        assert status == 200 and public == mine
+    replay = json.loads(mine)["replay"]
+    assert replay["agrees"] and replay["of"] == hashlib.sha256(report_file(home, report).read_bytes()).hexdigest()
+
+
 def test_a_report_that_was_edited_is_refused(home, passed, tmp_path):
     _, report = passed
     text = report_file(home, report).read_text()
