@@ -110,6 +110,47 @@ Result<int> replay(Invocation& invocation, const GateOptions& options) {
   return found.within_tolerance() ? 0 : kVerificationFailed;
 }
 
+/// What became of a report that was kept.
+std::string standing_of(const KeptReport& kept) {
+  if (kept.newest) return "newest";
+  if (!kept.report || !kept.report->replay) return "earlier";
+  return kept.report->replay->found.within_tolerance() ? "replay, agrees" : "replay, DISAGREES";
+}
+
+Result<int> list(Invocation& invocation) {
+  Console& console = invocation.console;
+  std::vector<std::vector<std::string>> rows;
+  const env::Path gates = LOAM_TRY(gates_folder(invocation));
+  for (const KeptReport& kept : LOAM_TRY(kept_gate_reports(gates))) {
+    const std::string verdict(kept.report ? gate::outcome_name(kept.report->verdict().outcome)
+                                          : std::string_view("unreadable"));
+    const std::string data_set =
+        kept.report ? crypto::digest_hex(kept.report->data_set) : std::string();
+    const std::uint64_t others = kept.report ? kept.report->candidates_before : 0;
+    const std::uint64_t tries = kept.report ? kept.report->tries_before : 0;
+    if (invocation.globals.json)
+      console.json(codec::Object{{"adapter_sha256", kept.adapter},
+                                 {"verdict", verdict},
+                                 {"data_set_root", data_set},
+                                 {"candidates_before", others},
+                                 {"tries_before", tries},
+                                 {"standing", standing_of(kept)},
+                                 {"report", kept.file.string()}});
+    else if (invocation.globals.quiet)
+      console.line(kept.file.string());
+    rows.push_back({kept.adapter.substr(0, 16), verdict, data_set.substr(0, 16),
+                    format("{}", others), format("{}", tries), standing_of(kept),
+                    kept.file.filename().string()});
+  }
+  if (invocation.globals.json || invocation.globals.quiet) return 0;
+  if (rows.empty())
+    console.note("no gate was run here; loam gate run ADAPTER");
+  else
+    console.out(format_table(
+        {"ADAPTER", "VERDICT", "DATA SET", "OTHERS", "TRIES", "STANDING", "REPORT"}, rows));
+  return 0;
+}
+
 }  // namespace
 
 Verb gate_verb() {
@@ -152,6 +193,12 @@ Verb gate_verb() {
       key};
   make.run = [options](Invocation& invocation) { return run_it(invocation, *options); };
 
+  Verb all = inner_verb("ls", "Lists every report that was kept, lost gates too", {"loam gate ls"});
+  all.details =
+      "OTHERS: gates of other adapters for the same base and data set before; TRIES: of the same "
+      "adapter. The more there were, the clearer a gain must be.";
+  all.run = [](Invocation& invocation) { return list(invocation); };
+
   Verb look = inner_verb("show", "Shows a report, if its verdict follows from its measurements",
                          {"loam gate show report.json"});
   const Argument report = {"REPORT", "", &options->report, "A report.json.", true, Offer::kFiles};
@@ -177,7 +224,7 @@ Verb gate_verb() {
        "Publish, signed, what was measured of the publication, whether it agrees or not."}};
   again.run = [options](Invocation& invocation) { return replay(invocation, *options); };
 
-  verb.verbs = {make, look, again};
+  verb.verbs = {make, all, look, again};
   return verb;
 }
 

@@ -8,8 +8,6 @@
 #include "cli/interrupt.h"
 #include "cli/training.h"
 #include "cli/verified_set.h"
-#include "codec/json.h"
-#include "codec/members.h"
 #include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
@@ -196,24 +194,6 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
   return {};
 }
 
-/// Other adapters with a report here, of any format, on the same base and data set.
-Result<std::uint32_t> gated_before(const env::Path& gates, const gate::Report& report) {
-  auto names = env::names_in(gates);
-  if (!names && names.error().code == ErrorCode::kNotFound) return std::uint32_t{0};
-  if (!names) return std::unexpected(names.error());
-  const std::string adapter = crypto::digest_hex(report.adapter);
-  std::uint32_t out = 0;
-  for (const std::string& name : *names) {
-    const auto text = env::read_file(gates / name / "report.json", gate::kReportBytesMax);
-    if (name == adapter || !text) continue;
-    const auto other = codec::parse_json(*text, {.bytes_max = gate::kReportBytesMax});
-    if (other && text_at(*other, "base_sha256") == crypto::digest_hex(report.base) &&
-        text_at(*other, "data_set_root") == crypto::digest_hex(report.data_set))
-      ++out;
-  }
-  return out;
-}
-
 /// A gate that is run again must be about the same: else what differs says nothing.
 Result<> check_same(const gate::Report& first, const gate::Report& again) {
   const auto refuse = [](std::string_view what, std::string hint) {
@@ -242,13 +222,16 @@ Result<> settle_draw(const env::Path& gates, const GateOrder& order, gate::Repor
     LOAM_TRY(check_same(first, report));
     report.nonce = first.nonce;
     report.candidates_before = first.candidates_before;
+    report.tries_before = first.tries_before;
     return {};
   }
   if (order.nonce)
     report.nonce = *order.nonce;
   else
     env::random_bytes(report.nonce);
-  report.candidates_before = LOAM_TRY(gated_before(gates, report));
+  const GatedBefore before = LOAM_TRY(gated_before(gates, report));
+  report.candidates_before = before.candidates;
+  report.tries_before = before.tries;
   return {};
 }
 
@@ -276,12 +259,13 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   if (order.newer)
     report.newer = LOAM_TRY(verified_root(invocation, "gate", *order.newer, order.keys));
   if (order.recipe) candidate.canaries = tuning::canaries_of(*order.recipe, report.data_set);
-  LOAM_TRY(settle_draw(folders.data / "gates", order, report));
+  const env::Path gates = LOAM_TRY(gates_folder(invocation));
+  LOAM_TRY(settle_draw(gates, order, report));
   LOAM_TRY(measure_candidate(invocation, *catalog, candidate, order, run));
   if (order.repeated)
     report.replay = gate::Report::Replay{order.repeated->sha256,
                                          gate::difference(order.repeated->report, report)};
-  run.file = LOAM_TRY(keep_gate_report(invocation, report));
+  run.file = LOAM_TRY(keep_gate_report(gates, report));
   return run;
 }
 

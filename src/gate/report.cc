@@ -202,6 +202,7 @@ std::optional<Report> take_report(const Value& value) {
   out.profile = *profile;
   out.self_gated = take.flag(take.member(value, "self_gated"));
   out.candidates_before = take.count(take.member(value, "candidates_before"));
+  out.tries_before = take.count(take.member(value, "tries_before"));
   out.nonce = take.digest(take.member(value, "nonce"));
   out.version = take.text(take.member(value, "version"));
   out.engine_build = take.text(take.member(value, "engine_build"));
@@ -215,7 +216,8 @@ std::optional<Report> take_report(const Value& value) {
 }  // namespace
 
 Verdict Report::verdict() const {
-  return judge(measured, profile, crypto::sha256(nonce), candidates_before);
+  return judge(measured, profile, crypto::sha256(nonce),
+               {.candidates = candidates_before, .tries = tries_before});
 }
 
 std::string report_text(const Report& report) {
@@ -233,6 +235,7 @@ std::string report_text(const Report& report) {
                      {"data_set_root", digest_value(report.data_set)},
                      {"newer_data_set_root", report.newer ? digest_value(*report.newer) : Value()},
                      {"candidates_before", std::int64_t{report.candidates_before}},
+                     {"tries_before", std::int64_t{report.tries_before}},
                      {"nonce", digest_value(report.nonce)},
                      {"version", report.version},
                      {"engine_build", report.engine_build},

@@ -21,8 +21,10 @@ struct Report {
   std::optional<crypto::Digest> newer{};  // root, of what the slice was drawn from
   dataset::Profile profile = dataset::Profile::kOwn;
   bool self_gated = true;  // by whom it was trained
-  /// Other adapters that this node had gated for the same base and data set.
+  /// Gates that this node had run before for the same base and data set: of other adapters, and of
+  /// this one with another slice.
   std::uint32_t candidates_before = 0;
+  std::uint32_t tries_before = 0;
   Nonce nonce{};
   std::string version;       // of this program
   std::string engine_build;  // that scored

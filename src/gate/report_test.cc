@@ -35,12 +35,14 @@ TEST(GateReport, IsReadBackAsItWasWritten) {
   for (const bool newer : {false, true}) {
     if (newer) report.newer = crypto::sha256(as_bytes("newer"));
     report.candidates_before = newer ? 3 : 0;
+    report.tries_before = newer ? 2 : 0;
     const std::string text = report_text(report);
     const auto read = parse_report(text);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->measured, report.measured);
     EXPECT_EQ(read->newer, report.newer);
     EXPECT_EQ(read->candidates_before, report.candidates_before);
+    EXPECT_EQ(read->tries_before, report.tries_before);
     EXPECT_EQ(report_text(*read), text);
     EXPECT_EQ(read->verdict().outcome, Outcome::kPass);
   }

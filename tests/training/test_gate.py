@@ -41,7 +41,7 @@ def report_file(home, report):
 def test_an_adapter_that_learned_passes(home, passed):
     job, report = passed
     assert report["verdict"] == "pass", report["rules"]
-    assert report["self_gated"] and report["profile"] == "own" and report["candidates_before"] == 0
+    assert report["self_gated"] and report["profile"] == "own" and report["candidates_before"] == report["tries_before"] == 0
     assert report["measured"]["canaries"] == [] and outcomes(report)["canaries"] == "not measured"
     assert report["data_set_root"] == json.loads((home / "set" / "root.json").read_text())["dataset_root"]
     assert report["newer_data_set_root"] == json.loads((home / "newer" / "root.json").read_text())["dataset_root"]
@@ -130,6 +130,11 @@ def test_too_few_held_out_answers_are_inconclusive(home, passed):
     said = loam(home, "gate", "run", job["id"], "--json", code=6)  # the few of the splits eval and gate
     report = json.loads(said)
     assert report["verdict"] == "inconclusive" and report["newer_data_set_root"] is None
+    assert report["tries_before"] == 1
+    kept = [json.loads(line) for line in loam(home, "gate", "ls", "--json").splitlines()]
+    mine = [one for one in kept if one["adapter_sha256"] == report["adapter_sha256"]]
+    assert [(one["verdict"], one["standing"]) for one in mine[:2]] == [("pass", "earlier"), ("inconclusive", "newest")]
+    assert all(one["standing"].startswith("replay, ") for one in mine[2:])
 
 
 def test_what_cannot_be_measured_is_said(home, tmp_path):
