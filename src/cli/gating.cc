@@ -173,6 +173,7 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
   const env::Path trained = *candidate.data;
   const gate::Slice slice = LOAM_TRY(
       gate::draw_slice(trained, newer, report.nonce, gate::amounts_of(report.profile).items_max));
+  report.near_duplicates = slice.near_duplicates;
   const auto learned = LOAM_TRY(read_learned(trained));
   const auto base = LOAM_TRY(start_engine(catalog, candidate, false));
   const auto adapted = LOAM_TRY(start_engine(catalog, candidate, true));

@@ -203,6 +203,7 @@ std::optional<Report> take_report(const Value& value) {
   out.self_gated = take.flag(take.member(value, "self_gated"));
   out.candidates_before = take.count(take.member(value, "candidates_before"));
   out.tries_before = take.count(take.member(value, "tries_before"));
+  out.near_duplicates = take.count(take.member(value, "near_duplicates"));
   out.nonce = take.digest(take.member(value, "nonce"));
   out.version = take.text(take.member(value, "version"));
   out.engine_build = take.text(take.member(value, "engine_build"));
@@ -236,6 +237,7 @@ std::string report_text(const Report& report) {
                      {"newer_data_set_root", report.newer ? digest_value(*report.newer) : Value()},
                      {"candidates_before", std::int64_t{report.candidates_before}},
                      {"tries_before", std::int64_t{report.tries_before}},
+                     {"near_duplicates", std::int64_t{report.near_duplicates}},
                      {"nonce", digest_value(report.nonce)},
                      {"version", report.version},
                      {"engine_build", report.engine_build},
@@ -274,6 +276,9 @@ std::string report_page(const Report& report) {
                 report.measured.losses.size(),
                 report.newer ? "records that came after the data set, then its held-out splits"
                              : "the data set's held-out splits");
+  if (report.near_duplicates > 0)
+    out += format("{} more were left out as near duplicates of what it learned from.\n\n",
+                  report.near_duplicates);
   if (report.replay)
     out += format("It repeats the gate of report {}, and {}.\n\n",
                   crypto::digest_hex(report.replay->of),

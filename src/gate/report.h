@@ -25,6 +25,7 @@ struct Report {
   /// this one with another slice.
   std::uint32_t candidates_before = 0;
   std::uint32_t tries_before = 0;
+  std::uint32_t near_duplicates = 0;  // held-out answers that were left out, as Slice has it
   Nonce nonce{};
   std::string version;       // of this program
   std::string engine_build;  // that scored

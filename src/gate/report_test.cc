@@ -36,6 +36,7 @@ TEST(GateReport, IsReadBackAsItWasWritten) {
     if (newer) report.newer = crypto::sha256(as_bytes("newer"));
     report.candidates_before = newer ? 3 : 0;
     report.tries_before = newer ? 2 : 0;
+    report.near_duplicates = newer ? 7 : 0;
     const std::string text = report_text(report);
     const auto read = parse_report(text);
     ASSERT_TRUE(read) << read.error().message;
@@ -43,6 +44,7 @@ TEST(GateReport, IsReadBackAsItWasWritten) {
     EXPECT_EQ(read->newer, report.newer);
     EXPECT_EQ(read->candidates_before, report.candidates_before);
     EXPECT_EQ(read->tries_before, report.tries_before);
+    EXPECT_EQ(read->near_duplicates, report.near_duplicates);
     EXPECT_EQ(report_text(*read), text);
     EXPECT_EQ(read->verdict().outcome, Outcome::kPass);
   }
