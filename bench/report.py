@@ -76,7 +76,7 @@ def write_up(root, suite, results, rounds):
         "|---|---|---|---|---|---|",
     ]
     for row in results:
-        reached = "yes" if row["reached"] else "**no**"
+        reached = "-" if row["reached"] is None else "yes" if row["reached"] else "**no**"
         lines.append(f"| {row['figure']} | {row['against']} | {row['target']} | {row['result']} | {reached} "
                      f"| {row['detail']} |")
     for row in results:

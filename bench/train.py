@@ -1,9 +1,14 @@
 """The figures of `bench/run train`. Each returns what docs/bench.md says of it."""
 
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from processes import Home, Server
 from serve import THREADS, measured, median, pairs, say
@@ -108,7 +113,28 @@ class Bench:
                           f"{SCORED_AT_ONCE} scored at once"}
 
 
-FIGURES = {"lora": Bench.lora, "lora-answers": Bench.lora_answers, "scoring": Bench.scoring}
+    def gate(self):
+        """Once: minutes, and no peer. What is gated is what `loam tour` teaches and holds out."""
+        with Home(self.trainers.programs["loam"], self.trainers.model) as home, tempfile.TemporaryDirectory() as folder:
+            environment = {key: value for key, value in os.environ.items() if not key.startswith("LOAM_")} | {"TMPDIR": folder}
+
+            def loam(where, *arguments):
+                command = [home.loam, "--home", str(where), *map(str, arguments)]
+                return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+
+            said = {line["step"]: line
+                    for line in map(json.loads, loam(home.path, "tour", "--model", "bench", "--keep", "--json").splitlines())}
+            toured = Path(said["end"]["folder"])
+            shutil.rmtree(toured / "a" / "cache" / "scores")  # of the base, by the tour's own gate
+            begin = time.monotonic()
+            report = loam(toured / "a", "gate", "run", said["train"]["job"], "--newer", toured / "newer-data-set")
+            seconds = time.monotonic() - begin
+        [parts] = [line.removeprefix("took: ") for line in report.splitlines() if line.startswith("took: ")]
+        return {"figure": f"a whole gate, profile own, {said['gate']['held_out']} held-out answers, by `loam gate run`", "against": "-",
+                "target": "-", "result": f"{seconds / 60:.1f} min", "reached": None, "detail": parts}
+
+
+FIGURES = {"lora": Bench.lora, "lora-answers": Bench.lora_answers, "scoring": Bench.scoring, "gate": Bench.gate}
 
 
 def measure(programs, model, sentences, rounds, wanted):

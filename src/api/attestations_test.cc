@@ -15,12 +15,28 @@ class AttestationsTest : public testing::NodeTest {
   void SetUp() override {
     NodeTest::SetUp();
     settings_.folders.cache = folder_ / "cache";
+    settings_.folders.data = folder_;
     start();
+    report_.base = crypto::sha256(as_bytes("base"));
+    report_.adapter = crypto::sha256(as_bytes("adapter"));
+    publication_ = publish(report_.adapter);
+    id_ = to_text(publication_);
     report_.nonce = {1, 2, 3};
     for (const char* record : {"one", "two"})
       report_.measured.losses.push_back({record, 20, 2'000'000, 1'800'000});
   }
 
+  ledger::RecordId publish(const crypto::Digest& adapter) {
+    ledger::Draft draft;
+    draft.kind = ledger::Kind::kPublication;
+    draft.payload = ledger::encode_publication({.type = ledger::PublishedType::kAdapter,
+                                                .name = "sailor",
+                                                .manifest = adapter,
+                                                .proofs = adapter,
+                                                .licence = "CC-BY-4.0",
+                                                .models = {report_.base, adapter}});
+    return log_->post(std::move(draft)).value().id;
+  }
   Reply commit(const std::string& publication, const std::string& hash) {
     return post("/loam/v1/commitments",
                 codec::to_json(codec::Object{{"publication", publication}, {"hash", hash}}),
@@ -39,8 +55,8 @@ class AttestationsTest : public testing::NodeTest {
   }
 
   gate::Report report_;
-  const ledger::RecordId publication_{crypto::sha256(as_bytes("a publication"))};
-  const std::string id_ = to_text(publication_);
+  ledger::RecordId publication_;
+  std::string id_;
 };
 
 TEST_F(AttestationsTest, AnAttestationNamesTheCommitmentBeforeItAndItsNonce) {
@@ -49,7 +65,7 @@ TEST_F(AttestationsTest, AnAttestationNamesTheCommitmentBeforeItAndItsNonce) {
   const ledger::Header first = header(committed);
   EXPECT_EQ(first.refs, std::vector{publication_});
   EXPECT_EQ(ledger::decode_commitment(first.payload).value(), ledger::nonce_hash(report_.nonce));
-  EXPECT_EQ(log_->published(), 1U);
+  EXPECT_EQ(log_->published(), 2U);
 
   const std::string record = text_of(at(committed.json, "record"));
   const Reply attested = attest(id_, record);
@@ -67,7 +83,7 @@ TEST_F(AttestationsTest, TheSameIsOneRecord) {
   EXPECT_EQ(text_of(at(commit(id_, hash()).json, "record")), record);
   const std::string attested = text_of(at(attest(id_, record).json, "record"));
   EXPECT_EQ(text_of(at(attest(id_, record).json, "record")), attested);
-  EXPECT_EQ(log_->size(), 2U);
+  EXPECT_EQ(log_->size(), 3U);
 }
 
 TEST_F(AttestationsTest, OneWithoutACommitmentSaysSo) {
@@ -75,6 +91,22 @@ TEST_F(AttestationsTest, OneWithoutACommitmentSaysSo) {
   ASSERT_EQ(reply.status, 201) << reply.body;
   EXPECT_TRUE(at(reply.json, "commitment").is_null());
   EXPECT_FALSE(ledger::decode_attestation(header(reply).payload).value().drawn.has_value());
+}
+
+TEST_F(AttestationsTest, AReportOnAnotherAdapterIsRefusedAndNothingIsPublic) {
+  const Reply refused = attest(to_text(publish(crypto::sha256(as_bytes("another")))), "");
+  EXPECT_EQ(refused.status, 400) << refused.body;
+  EXPECT_TRUE(refused.error("message").contains("published another")) << refused.body;
+  const Reply vain = attest(text_of(at(commit(id_, hash()).json, "record")), "");
+  EXPECT_EQ(vain.status, 400) << vain.body;  // a commitment is no publication
+  const crypto::Digest report = crypto::sha256(as_bytes(gate::report_text(report_)));
+  EXPECT_EQ(get("/blob/" + crypto::digest_hex(report)).status, 404);
+  EXPECT_EQ(log_->size(), 3U);
+}
+
+TEST_F(AttestationsTest, APublicationOfALogThatIsNotAtHandIsTakenAsNamed) {
+  const std::string unknown = to_text(ledger::RecordId{crypto::sha256(as_bytes("elsewhere"))});
+  EXPECT_EQ(attest(unknown, "").status, 201);
 }
 
 TEST_F(AttestationsTest, WhatIsNoCommitmentToTheReportsNonceIsRefusedAndNothingIsPublic) {
@@ -90,7 +122,7 @@ TEST_F(AttestationsTest, WhatIsNoCommitmentToTheReportsNonceIsRefusedAndNothingI
   const Reply earlier = attest(id_, own);
   EXPECT_EQ(earlier.status, 400) << earlier.body;
   EXPECT_TRUE(earlier.error("message").contains("earlier key")) << earlier.body;
-  EXPECT_EQ(log_->size(), 4U);
+  EXPECT_EQ(log_->size(), 5U);
   const crypto::Digest report = crypto::sha256(as_bytes(gate::report_text(report_)));
   EXPECT_EQ(get("/blob/" + crypto::digest_hex(report)).status, 404);
   const std::string again = text_of(at(commit(id_, hash()).json, "record"));
@@ -101,7 +133,7 @@ TEST_F(AttestationsTest, WhatIsNoCommitmentToTheReportsNonceIsRefusedAndNothingI
 TEST_F(AttestationsTest, ACommitmentIsAHashAboutARecord) {
   EXPECT_EQ(commit("x", hash()).error("param"), "publication");
   EXPECT_EQ(commit(id_, "x").error("param"), "hash");
-  EXPECT_EQ(log_->size(), 0U);
+  EXPECT_EQ(log_->size(), 1U);
 }
 
 TEST_F(AttestationsTest, ItIsTheOwnersToDo) {
@@ -109,7 +141,7 @@ TEST_F(AttestationsTest, ItIsTheOwnersToDo) {
   EXPECT_EQ(post("/loam/v1/commitments", body).status, 401);
   EXPECT_EQ(post("/loam/v1/commitments", body, new_key({.infer = true, .publish = true})).status,
             403);
-  EXPECT_EQ(log_->size(), 0U);
+  EXPECT_EQ(log_->size(), 1U);
 }
 
 }  // namespace

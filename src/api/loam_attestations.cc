@@ -3,9 +3,11 @@
 #include "api/context.h"
 #include "api/request_fields.h"
 #include "base/format.h"
+#include "commons/copy_source.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "gate/report.h"
+#include "release/lineage.h"
 
 namespace loam::api {
 namespace {
@@ -86,6 +88,31 @@ Result<> check_commitment(ledger::Log& log, const ledger::RecordId& publication,
   return {};
 }
 
+/// The record, if this node's log or the copy of one that it follows has it.
+Result<std::optional<ledger::Header>> find_record(Context& context, const ledger::RecordId& id) {
+  if (auto own = LOAM_TRY(context.services.log.find(id))) return std::move(own->record.header);
+  const env::Path copies = context.settings.folders.data / "commons";
+  for (const commons::FollowedLog& log : LOAM_TRY(context.services.following.list())) {
+    const auto key = LOAM_TRY(crypto::parse_verifier_key(log.key));
+    if (auto found = LOAM_TRY(commons::find_in_copy(copies, key, id)))
+      return std::move(found->record.header);
+  }
+  return std::nullopt;
+}
+
+/// What is signed must be said of what it names.
+Result<> check_subject(Context& context, const ledger::RecordId& id, const gate::Report& report) {
+  const auto found = LOAM_TRY(find_record(context, id));
+  if (!found) return {};  // published since the last poll, or in a log that is not followed
+  const auto published = LOAM_TRY(release::published_adapter(id, *found));
+  if (published.models == std::vector{report.base, report.adapter}) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              format("attest: the report is about adapter {} on base {}, and {} published another",
+                     crypto::digest_hex(report.adapter), crypto::digest_hex(report.base),
+                     to_text(id)),
+              "attest with the report of a gate on what was published");
+}
+
 struct AttestCall {
   ledger::RecordId publication;
   std::string report;
@@ -104,6 +131,7 @@ ApiResult<AttestCall> parse(const codec::Value& body) {
 
 Result<codec::Value> attest(Context& context, const AttestCall& asked) {
   const gate::Report read = LOAM_TRY(gate::parse_report(asked.report));
+  LOAM_TRY(check_subject(context, asked.publication, read));
   const auto outcome = read.verdict().outcome;
   ledger::Attestation attestation;
   attestation.verdict = attested(outcome);

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "cli/exit_code.h"
 #include "cli/gating.h"
+#include "cli/replaying.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
@@ -14,6 +15,7 @@ namespace {
 struct GateOptions {
   GateOrder order;
   std::optional<std::string> adapter, report;
+  bool attest = false;
 };
 
 /// A gate that was not passed is no failure of the program: the exit code tells.
@@ -32,6 +34,10 @@ void show_report(Console& console, const gate::Report& report) {
                       crypto::digest_hex(report.adapter).substr(0, 16),
                       dataset::profile_name(report.profile),
                       report.self_gated ? ", self-gated" : ""));
+  if (report.replay)
+    console.line(format("it repeats the gate of report {}, and {}",
+                        crypto::digest_hex(report.replay->of).substr(0, 16),
+                        report.replay->found.within_tolerance() ? "agrees" : "DISAGREES"));
 }
 
 Result<int> show_run(Invocation& invocation, const GateRun& run) {
@@ -68,32 +74,81 @@ Result<int> show(Invocation& invocation, const GateOptions& options) {
   return exit_code(report.verdict());
 }
 
-Result<int> replay(Invocation& invocation, GateOptions& options) {
-  const gate::Report first = LOAM_TRY(read_gate_report(*options.report));
-  GateOrder order = options.order;
-  order.adapter = crypto::digest_hex(first.adapter);
-  order.profile = std::string(dataset::profile_name(first.profile));
-  order.nonce = first.nonce;
-  order.candidates_before = first.candidates_before;
-  const GateRun run = LOAM_TRY(run_gate(invocation, order));
-  const gate::Difference difference = gate::difference(first, run.report);
-  const bool agrees = difference.within_tolerance();
-  if (invocation.globals.json)
-    invocation.console.json(
-        codec::Object{{"agrees", agrees},
-                      {"same_verdict", difference.same_verdict},
-                      {"score_difference_max", difference.score_max},
-                      {"other_differences", std::uint64_t{difference.others}},
-                      {"verdict", gate::outcome_name(run.report.verdict().outcome)},
-                      {"report", run.file.string()}});
+Result<int> replay(Invocation& invocation, const GateOptions& options) {
+  const Replayed again = LOAM_TRY(replay_gate(invocation, {.what = *options.report,
+                                                           .data = options.order.data,
+                                                           .newer = options.order.newer,
+                                                           .keys = options.order.keys,
+                                                           .attest = options.attest}));
+  const GateRun& run = again.run;
+  const gate::Difference& found = run.report.replay->found;
+  Console& console = invocation.console;
+  if (invocation.globals.json) {
+    codec::Array named;
+    for (const std::string& one : found.named) named.emplace_back(one);
+    console.json(codec::Object{{"agrees", found.within_tolerance()},
+                               {"same_verdict", found.same_verdict},
+                               {"score_difference_max", found.score_max},
+                               {"other_differences", std::uint64_t{found.others}},
+                               {"disagreements", std::move(named)},
+                               {"verdict", gate::outcome_name(run.report.verdict().outcome)},
+                               {"report", run.file.string()},
+                               {"attestation", again.attestation.empty()
+                                                   ? codec::Value()
+                                                   : codec::Value(again.attestation)}});
+  } else {
+    console.line(format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at "
+                        "most, and {} other results",
+                        found.within_tolerance() ? "agrees" : "DISAGREES",
+                        gate::outcome_name(run.report.verdict().outcome),
+                        gate::outcome_name(again.first.verdict().outcome),
+                        static_cast<double>(found.score_max) / 1e6, found.others));
+    for (const std::string& one : found.named) console.line("  " + printable(one));
+    console.line("report: " + run.file.string());
+    if (!again.attestation.empty()) console.line("attested: " + again.attestation);
+  }
+  return found.within_tolerance() ? 0 : kVerificationFailed;
+}
+
+/// What became of a report that was kept.
+std::string standing_of(const KeptReport& kept) {
+  if (kept.newest) return "newest";
+  if (!kept.report || !kept.report->replay) return "earlier";
+  return kept.report->replay->found.within_tolerance() ? "replay, agrees" : "replay, DISAGREES";
+}
+
+Result<int> list(Invocation& invocation) {
+  Console& console = invocation.console;
+  std::vector<std::vector<std::string>> rows;
+  const env::Path gates = LOAM_TRY(gates_folder(invocation));
+  for (const KeptReport& kept : LOAM_TRY(kept_gate_reports(gates))) {
+    const std::string verdict(kept.report ? gate::outcome_name(kept.report->verdict().outcome)
+                                          : std::string_view("unreadable"));
+    const std::string data_set =
+        kept.report ? crypto::digest_hex(kept.report->data_set) : std::string();
+    const std::uint64_t others = kept.report ? kept.report->candidates_before : 0;
+    const std::uint64_t tries = kept.report ? kept.report->tries_before : 0;
+    if (invocation.globals.json)
+      console.json(codec::Object{{"adapter_sha256", kept.adapter},
+                                 {"verdict", verdict},
+                                 {"data_set_root", data_set},
+                                 {"candidates_before", others},
+                                 {"tries_before", tries},
+                                 {"standing", standing_of(kept)},
+                                 {"report", kept.file.string()}});
+    else if (invocation.globals.quiet)
+      console.line(kept.file.string());
+    rows.push_back({kept.adapter.substr(0, 16), verdict, data_set.substr(0, 16),
+                    format("{}", others), format("{}", tries), standing_of(kept),
+                    kept.file.filename().string()});
+  }
+  if (invocation.globals.json || invocation.globals.quiet) return 0;
+  if (rows.empty())
+    console.note("no gate was run here; loam gate run ADAPTER");
   else
-    invocation.console.line(
-        format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at most, and {} "
-               "other results",
-               agrees ? "agrees" : "DISAGREES", gate::outcome_name(run.report.verdict().outcome),
-               gate::outcome_name(first.verdict().outcome),
-               static_cast<double>(difference.score_max) / 1e6, difference.others));
-  return agrees ? 0 : kVerificationFailed;
+    console.out(format_table(
+        {"ADAPTER", "VERDICT", "DATA SET", "OTHERS", "TRIES", "STANDING", "REPORT"}, rows));
+  return 0;
 }
 
 }  // namespace
@@ -138,21 +193,38 @@ Verb gate_verb() {
       key};
   make.run = [options](Invocation& invocation) { return run_it(invocation, *options); };
 
+  Verb all = inner_verb("ls", "Lists every report that was kept, lost gates too", {"loam gate ls"});
+  all.details =
+      "OTHERS: gates of other adapters for the same base and data set before; TRIES: of the same "
+      "adapter. The more there were, the clearer a gain must be.";
+  all.run = [](Invocation& invocation) { return list(invocation); };
+
   Verb look = inner_verb("show", "Shows a report, if its verdict follows from its measurements",
                          {"loam gate show report.json"});
   const Argument report = {"REPORT", "", &options->report, "A report.json.", true, Offer::kFiles};
   look.arguments = {report};
   look.run = [options](Invocation& invocation) { return show(invocation, *options); };
 
-  Verb again = inner_verb("replay", "Runs the gate of a report again, and compares",
-                          {"loam gate replay report.json --data set"});
+  Verb again =
+      inner_verb("replay", "Runs the gate of a report again, and compares",
+                 {"loam gate replay report.json --data set", "loam gate replay sailor --attest"});
   again.details =
-      "The adapter of the report must be a model here. Scores may differ by 0.02 nat a token "
-      "between classes of processors; verdict, tasks and answers may not.";
-  again.arguments = {report, data, newer, key};
+      "The adapter of the report must be here, as a model or of a training. Data sets that were "
+      "built on this machine are found by their roots. Scores may differ by 0.02 nat a token "
+      "between classes of processors; verdict, tasks and answers may not. What it measured is kept "
+      "in a report of its own; the first one stays as it is.";
+  again.arguments = {
+      {"REPORT", "", &options->report,
+       "A report.json; or a publication here or of a followed log, by its record, adapter or name.",
+       true, Offer::kFiles},
+      data,
+      newer,
+      key,
+      {"--attest", "", &options->attest,
+       "Publish, signed, what was measured of the publication, whether it agrees or not."}};
   again.run = [options](Invocation& invocation) { return replay(invocation, *options); };
 
-  verb.verbs = {make, look, again};
+  verb.verbs = {make, all, look, again};
   return verb;
 }
 

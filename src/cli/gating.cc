@@ -8,8 +8,6 @@
 #include "cli/interrupt.h"
 #include "cli/training.h"
 #include "cli/verified_set.h"
-#include "codec/json.h"
-#include "codec/members.h"
 #include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
@@ -71,12 +69,24 @@ Result<Candidate> candidate_of_job(catalog::Catalog& catalog, const tuning::JobF
   return out;
 }
 
+/// The model, of several the first, that has the adapter whose hash `name` is; by name otherwise.
+Result<catalog::Model> find_model(catalog::Catalog& catalog, const std::string& name) {
+  if (const auto hash = crypto::parse_digest(name))
+    for (catalog::Model& model : LOAM_TRY(catalog.list()))
+      if (model.adapter && model.adapter->sha256 == *hash) return std::move(model);
+  return catalog.find(name);
+}
+
+/// By the id of a training, a model's name, or an adapter's hash: of a model or a training here.
 Result<Candidate> find_candidate(catalog::Catalog& catalog, const env::Path& data,
                                  const std::string& name) {
   if (name.starts_with("ftjob-"))
     return candidate_of_job(catalog,
                             LOAM_TRY(tuning::JobFolder::open(tuning::jobs_folder(data), name)));
-  const catalog::Model model = LOAM_TRY(catalog.find(name));
+  const auto found = find_model(catalog, name);
+  if (const auto hash = crypto::parse_digest(name); !found && hash)
+    if (const auto job = LOAM_TRY(training_of(data, *hash))) return candidate_of_job(catalog, *job);
+  const catalog::Model model = LOAM_TRY(found);
   if (!model.adapter)
     return fail(ErrorCode::kInvalidArgument, format("gate: {} has no adapter", model.name),
                 "name a training (loam train ls) or a model that was adopted");
@@ -163,6 +173,7 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
   const env::Path trained = *candidate.data;
   const gate::Slice slice = LOAM_TRY(
       gate::draw_slice(trained, newer, report.nonce, gate::amounts_of(report.profile).items_max));
+  report.near_duplicates = slice.near_duplicates;
   const auto learned = LOAM_TRY(read_learned(trained));
   const auto base = LOAM_TRY(start_engine(catalog, candidate, false));
   const auto adapted = LOAM_TRY(start_engine(catalog, candidate, true));
@@ -184,30 +195,48 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
   return {};
 }
 
-/// Other adapters with a report here, of any format, on the same base and data set.
-Result<std::uint32_t> gated_before(const env::Path& gates, const gate::Report& report) {
-  auto names = env::names_in(gates);
-  if (!names && names.error().code == ErrorCode::kNotFound) return std::uint32_t{0};
-  if (!names) return std::unexpected(names.error());
-  const std::string adapter = crypto::digest_hex(report.adapter);
-  std::uint32_t out = 0;
-  for (const std::string& name : *names) {
-    const auto text = env::read_file(gates / name / "report.json", gate::kReportBytesMax);
-    if (name == adapter || !text) continue;
-    const auto other = codec::parse_json(*text, {.bytes_max = gate::kReportBytesMax});
-    if (other && text_at(*other, "base_sha256") == crypto::digest_hex(report.base) &&
-        text_at(*other, "data_set_root") == crypto::digest_hex(report.data_set))
-      ++out;
+/// A gate that is run again must be about the same: else what differs says nothing.
+Result<> check_same(const gate::Report& first, const gate::Report& again) {
+  const auto refuse = [](std::string_view what, std::string hint) {
+    return fail(ErrorCode::kInvalidArgument,
+                format("gate: the report is about another {} than the one here", what),
+                std::move(hint));
+  };
+  if (first.adapter != again.adapter) return refuse("adapter", "name the report's own");
+  if (first.base != again.base)
+    return refuse("base", format("pull the model with SHA-256 {}", crypto::digest_hex(first.base)));
+  if (first.data_set != again.data_set)
+    return refuse("data set", format("name the one with root {} with --data",
+                                     crypto::digest_hex(first.data_set)));
+  if (first.newer != again.newer)
+    return refuse("newer data set",
+                  first.newer ? format("name the one with root {} with --newer",
+                                       crypto::digest_hex(*first.newer))
+                              : std::string("it was measured without: leave out --newer"));
+  return {};
+}
+
+/// What draws the slice, and how many were drawn before.
+Result<> settle_draw(const env::Path& gates, const GateOrder& order, gate::Report& report) {
+  if (order.repeated) {
+    const gate::Report& first = order.repeated->report;
+    LOAM_TRY(check_same(first, report));
+    report.nonce = first.nonce;
+    report.candidates_before = first.candidates_before;
+    report.tries_before = first.tries_before;
+    return {};
   }
-  return out;
+  if (order.nonce)
+    report.nonce = *order.nonce;
+  else
+    env::random_bytes(report.nonce);
+  const GatedBefore before = LOAM_TRY(gated_before(gates, report));
+  report.candidates_before = before.candidates;
+  report.tries_before = before.tries;
+  return {};
 }
 
 }  // namespace
-
-Result<env::Path> gate_report_file(const Invocation& invocation, const crypto::Digest& adapter) {
-  return LOAM_TRY(folders_of(invocation)).data / "gates" / crypto::digest_hex(adapter) /
-         "report.json";
-}
 
 Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
@@ -220,7 +249,9 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
                 "name its data set with --data");
   GateRun run;
   gate::Report& report = run.report;
-  report.profile = LOAM_TRY(dataset::parse_profile(order.profile.value_or("own")));
+  report.profile = order.repeated
+                       ? order.repeated->report.profile
+                       : LOAM_TRY(dataset::parse_profile(order.profile.value_or("own")));
   report.base = candidate.base.sha256;
   report.adapter = candidate.adapter_sha256;
   report.self_gated = candidate.trained_here;
@@ -229,30 +260,14 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   if (order.newer)
     report.newer = LOAM_TRY(verified_root(invocation, "gate", *order.newer, order.keys));
   if (order.recipe) candidate.canaries = tuning::canaries_of(*order.recipe, report.data_set);
-  if (order.candidates_before)
-    report.candidates_before = *order.candidates_before;
-  else
-    report.candidates_before = LOAM_TRY(gated_before(folders.data / "gates", report));
-  if (order.nonce)
-    report.nonce = *order.nonce;
-  else
-    env::random_bytes(report.nonce);
+  const env::Path gates = LOAM_TRY(gates_folder(invocation));
+  LOAM_TRY(settle_draw(gates, order, report));
   LOAM_TRY(measure_candidate(invocation, *catalog, candidate, order, run));
-
-  run.file = LOAM_TRY(gate_report_file(invocation, report.adapter));
-  LOAM_TRY(env::make_folder(run.file.parent_path()));
-  LOAM_TRY(env::write_file_atomic(run.file.parent_path() / "report.md", gate::report_page(report)));
-  LOAM_TRY(env::write_file_atomic(run.file, gate::report_text(report)));
+  if (order.repeated)
+    report.replay = gate::Report::Replay{order.repeated->sha256,
+                                         gate::difference(order.repeated->report, report)};
+  run.file = LOAM_TRY(keep_gate_report(gates, report));
   return run;
-}
-
-Result<gate::Report> read_gate_report(const env::Path& file) {
-  const std::string text = LOAM_TRY(env::read_file(file, gate::kReportBytesMax));
-  auto report = gate::parse_report(text);
-  if (!report)
-    return fail(report.error().code, format("{}: {}", file.string(), report.error().message),
-                report.error().hint);
-  return report;
 }
 
 }  // namespace loam::cli

@@ -1,11 +1,11 @@
-// The gate as the command line runs it: which files are measured, with what, and where its report
-// lies. No node is needed.
+// The gate as the command line runs it: which files are measured, and with what. No node is needed.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/gate_reports.h"
 #include "cli/invocation.h"
 #include "gate/report.h"
 #include "tuning/recipe.h"
@@ -20,14 +20,19 @@ struct GateOrder {
   std::vector<std::string> keys;       // of the data sets' logs
   /// How it was trained, on the data set itself; a training here knows its own.
   std::optional<tuning::Recipe> recipe;
-  // Of an earlier run that is done again, or committed to; else drawn, and counted.
-  std::optional<gate::Nonce> nonce;
-  std::optional<std::uint32_t> candidates_before;
+  std::optional<gate::Nonce> nonce;  // that was committed to; else drawn
+  /// The gate of an earlier report, run again: nonce, profile and what counts are the report's, and
+  /// base and data sets must be.
+  struct Repeated {
+    gate::Report report;
+    crypto::Digest sha256{};  // of its text
+  };
+  std::optional<Repeated> repeated = {};
 };
 
 struct GateRun {
   gate::Report report;
-  env::Path file;  // report.json; report.md lies beside it
+  env::Path file;  // as keep_gate_report() says
   struct Part {
     std::string what;
     double seconds = 0;
@@ -35,15 +40,11 @@ struct GateRun {
   std::vector<Part> parts;  // what took how long
 };
 
-/// Where the newest report on an adapter lies, or will.
-Result<env::Path> gate_report_file(const Invocation& invocation, const crypto::Digest& adapter);
-
-/// Verifies the data sets, measures base and candidate, and writes the report.
+/// Verifies the data sets, measures base and candidate, and keeps the report. Of a gate that is run
+/// again the first report stays what and where it is, whatever comes out.
 /// @error NotFound  no such training or model. InvalidArgument  it has no adapter (yet), or it is
-///        not known what it learned from. As verified_root(), gate::draw_slice(), gate::measure().
+///        not known what it learned from; what the repeated report is about is something else. As
+///        verified_root(), gate::draw_slice(), gate::measure().
 Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order);
-
-/// @error NotFound, Corrupt  as gate::parse_report().
-Result<gate::Report> read_gate_report(const env::Path& file);
 
 }  // namespace loam::cli

@@ -96,8 +96,8 @@ Result<> Copies::remember(const env::Path& folder) const {
   return env::sync_folder(list_.parent_path());
 }
 
-Result<Copies::Reached> Copies::erase(std::span<const ledger::RecordId> records) const {
-  Reached out;
+Result<std::vector<env::Path>> Copies::list() const {
+  std::vector<env::Path> out;
   if (!env::stamp(list_)) return out;
   const std::string list = LOAM_TRY(env::read_file(list_, kListBytesMax));
   std::set<std::string_view> seen;
@@ -105,15 +105,22 @@ Result<Copies::Reached> Copies::erase(std::span<const ledger::RecordId> records)
     const std::size_t end = std::min(list.find('\n', at), list.size());
     const std::string_view name = std::string_view(list).substr(at, end - at);
     at = end + 1;
-    if (name.empty() || !seen.insert(name).second) continue;
+    if (!name.empty() && seen.insert(name).second) out.emplace_back(name);
+  }
+  return out;
+}
+
+Result<Copies::Reached> Copies::erase(std::span<const ledger::RecordId> records) const {
+  Reached out;
+  for (const env::Path& folder : LOAM_TRY(list())) {
     // A build, or what is left of one, may have read the texts. Before the folder that it becomes.
-    const env::Path building = std::string(name) + kDatasetUnfinished;
+    const env::Path building = folder.string() + kDatasetUnfinished;
     const auto there = env::stamp(building);
     if (there || there.error().code != ErrorCode::kNotFound) out.left.push_back(building);
-    const Texts texts = erase_from_export(name, records);
-    if (texts == Texts::kErased) out.erased.emplace_back(name);
-    if (texts == Texts::kLeft || dataset_holds(env::Path(name) / kDatasetBodies, records))
-      out.left.emplace_back(name);
+    const Texts texts = erase_from_export(folder, records);
+    if (texts == Texts::kErased) out.erased.push_back(folder);
+    if (texts == Texts::kLeft || dataset_holds(folder / kDatasetBodies, records))
+      out.left.push_back(folder);
   }
   return out;
 }

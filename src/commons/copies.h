@@ -22,6 +22,10 @@ class Copies {
   ///        as long as erase() can read. @error as env::write_all().
   Result<> remember(const env::Path& folder) const;
 
+  /// The folders, in the order in which they were remembered, each once; some may be gone.
+  /// @error as env::read_file(), of the list.
+  Result<std::vector<env::Path>> list() const;
+
   struct Reached {
     std::vector<env::Path> erased;  // exports that had their texts, and no longer do
     // Data sets, sealed as they are; unfinished ones, FOLDER.building; what cannot be read or

@@ -75,6 +75,12 @@ TEST_F(CopiesTest, WhatCannotBeReadMayHoldATextAndIsNamed) {
   EXPECT_EQ(reached->left, (std::vector{folder_ / "set", folder_ / "circle"}));
 }
 
+TEST_F(CopiesTest, EachFolderIsListedOnce) {
+  EXPECT_TRUE(copies_.list()->empty());
+  for (const char* name : {"one", "two", "one"}) ASSERT_TRUE(copies_.remember(folder_ / name));
+  EXPECT_EQ(copies_.list().value(), (std::vector<env::Path>{folder_ / "one", folder_ / "two"}));
+}
+
 TEST_F(CopiesTest, NothingWasWrittenYet) {
   const auto reached = copies_.erase(std::array{record("x")});
   ASSERT_TRUE(reached) << reached.error().message;

@@ -54,4 +54,12 @@ Result<std::unique_ptr<ledger::LogSource>> open_log_copy(const env::Path& folder
                                       LOAM_TRY(ledger::open_sqlite_storage(copy / "records.db")));
 }
 
+Result<std::optional<ledger::StoredRecord>> find_in_copy(const env::Path& folder,
+                                                         const crypto::VerifierKey& key,
+                                                         const ledger::RecordId& id) {
+  const env::Path file = folder / "followed" / followed_id(key.key) / "records.db";
+  if (!env::stamp(file)) return std::nullopt;  // opening it would make one
+  return LOAM_TRY(ledger::open_sqlite_storage(file))->find(id);
+}
+
 }  // namespace loam::commons

@@ -6,6 +6,7 @@
 #include "crypto/note.h"
 #include "env/disk.h"
 #include "ledger/log_source.h"
+#include "ledger/storage.h"
 
 namespace loam::commons {
 
@@ -16,5 +17,11 @@ namespace loam::commons {
 ///        ledger::open_sqlite_storage().
 Result<std::unique_ptr<ledger::LogSource>> open_log_copy(const env::Path& folder,
                                                          const crypto::VerifierKey& key);
+
+/// A record in that copy; nothing if it is not there, or if there is no copy (yet).
+/// @error as ledger::open_sqlite_storage().
+Result<std::optional<ledger::StoredRecord>> find_in_copy(const env::Path& folder,
+                                                         const crypto::VerifierKey& key,
+                                                         const ledger::RecordId& id);
 
 }  // namespace loam::commons

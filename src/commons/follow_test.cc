@@ -210,6 +210,11 @@ TEST_F(FollowTest, ItsCopyIsReadAsTheLogItself) {
   const auto& [id, body] = *log_.bodies_.begin();
   EXPECT_EQ(copy->body(id).value().body, body.body);
   EXPECT_EQ(copy->body(RecordId{}).error().code, ErrorCode::kNotFound);
+  const auto record = find_in_copy(folder_ / "home", log_.verifier(), id).value();
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->record.id, id);
+  EXPECT_FALSE(find_in_copy(folder_ / "home", log_.verifier(), RecordId{}).value().has_value());
+  EXPECT_FALSE(find_in_copy(folder_ / "none", log_.verifier(), id).value().has_value());
 }
 
 TEST_F(FollowTest, DeletesWhatWasRetractedInThePollThatSeesIt) {

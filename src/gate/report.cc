@@ -1,7 +1,6 @@
 #include "gate/report.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/format.h"
@@ -14,7 +13,7 @@ using codec::Array;
 using codec::Object;
 using codec::Value;
 
-constexpr std::int64_t kFormat = 3;
+constexpr std::int64_t kFormat = 4;
 
 Value digest_value(const crypto::Digest& digest) { return crypto::digest_hex(digest); }
 
@@ -107,6 +106,30 @@ class Take {
   bool good_ = true;
 };
 
+Value replay_value(const std::optional<Report::Replay>& replay) {
+  if (!replay) return {};
+  Array named;
+  for (const std::string& one : replay->found.named) named.emplace_back(one);
+  return Object{{"of", digest_value(replay->of)},
+                {"agrees", replay->found.within_tolerance()},
+                {"same_verdict", replay->found.same_verdict},
+                {"score_difference_max", replay->found.score_max},
+                {"other_differences", std::int64_t{replay->found.others}},
+                {"disagreements", std::move(named)}};
+}
+
+std::optional<Report::Replay> take_replay(Take& take, const Value& value) {
+  if (value.is_null()) return std::nullopt;
+  Report::Replay out;
+  out.of = take.digest(take.member(value, "of"));
+  out.found.same_verdict = take.flag(take.member(value, "same_verdict"));
+  out.found.score_max = take.number(take.member(value, "score_difference_max"));
+  out.found.others = take.count(take.member(value, "other_differences"));
+  for (const Value& one : take.items(take.member(value, "disagreements")))
+    out.found.named.push_back(take.text(one));
+  return out;
+}
+
 Measurements take_measured(Take& take, const Value& value) {
   Measurements out;
   for (const Value& row : take.items(take.member(value, "losses"))) {
@@ -149,6 +172,7 @@ bool plausible(const Report& report) {
   const Measurements& measured = report.measured;
   return measured.losses.size() <= amounts.items_max &&
          measured.canaries.size() <= amounts.canaries_max &&
+         (!report.replay || report.replay->found.named.size() <= kNamedMax) &&
          std::ranges::all_of(measured.canaries, [&](const CanaryRank& canary) {
            return canary.rank >= 1 && canary.rank <= canary.of && canary.of >= 2 &&
                   canary.of <= amounts.references + 1;
@@ -178,37 +202,23 @@ std::optional<Report> take_report(const Value& value) {
   out.profile = *profile;
   out.self_gated = take.flag(take.member(value, "self_gated"));
   out.candidates_before = take.count(take.member(value, "candidates_before"));
+  out.tries_before = take.count(take.member(value, "tries_before"));
+  out.near_duplicates = take.count(take.member(value, "near_duplicates"));
   out.nonce = take.digest(take.member(value, "nonce"));
   out.version = take.text(take.member(value, "version"));
   out.engine_build = take.text(take.member(value, "engine_build"));
   out.cpu_class = take.text(take.member(value, "cpu_class"));
+  out.replay = take_replay(take, take.member(value, "replay"));
   out.measured = take_measured(take, take.member(value, "measured"));
   if (!take.good() || !plausible(out)) return std::nullopt;
   return out;
 }
 
-/// Compares what two runs have by the same name.
-template <typename Item, typename Name, typename Compare>
-void compare(const std::vector<Item>& first, const std::vector<Item>& again, std::size_t& others,
-             const Name& name, const Compare& compare_pair) {
-  std::map<std::string, const Item*> left;
-  for (const Item& item : first) left.emplace(name(item), &item);
-  for (const Item& item : again) {
-    const auto found = left.find(name(item));
-    if (found == left.end()) {
-      ++others;
-      continue;
-    }
-    compare_pair(*found->second, item);
-    left.erase(found);
-  }
-  others += left.size();
-}
-
 }  // namespace
 
 Verdict Report::verdict() const {
-  return judge(measured, profile, crypto::sha256(nonce), candidates_before);
+  return judge(measured, profile, crypto::sha256(nonce),
+               {.candidates = candidates_before, .tries = tries_before});
 }
 
 std::string report_text(const Report& report) {
@@ -226,10 +236,13 @@ std::string report_text(const Report& report) {
                      {"data_set_root", digest_value(report.data_set)},
                      {"newer_data_set_root", report.newer ? digest_value(*report.newer) : Value()},
                      {"candidates_before", std::int64_t{report.candidates_before}},
+                     {"tries_before", std::int64_t{report.tries_before}},
+                     {"near_duplicates", std::int64_t{report.near_duplicates}},
                      {"nonce", digest_value(report.nonce)},
                      {"version", report.version},
                      {"engine_build", report.engine_build},
                      {"cpu_class", report.cpu_class},
+                     {"replay", replay_value(report.replay)},
                      {"rules", std::move(rules)},
                      {"measured", measured_value(report.measured)}};
   return codec::to_json(value, 1) + "\n";
@@ -263,6 +276,13 @@ std::string report_page(const Report& report) {
                 report.measured.losses.size(),
                 report.newer ? "records that came after the data set, then its held-out splits"
                              : "the data set's held-out splits");
+  if (report.near_duplicates > 0)
+    out += format("{} more were left out as near duplicates of what it learned from.\n\n",
+                  report.near_duplicates);
+  if (report.replay)
+    out += format("It repeats the gate of report {}, and {}.\n\n",
+                  crypto::digest_hex(report.replay->of),
+                  report.replay->found.within_tolerance() ? "agrees with it" : "DISAGREES with it");
   out += "| rule | outcome | what was measured |\n|---|---|---|\n";
   for (const RuleResult& rule : verdict.rules)
     out += format("| {} | {} | {} |\n", rule.rule, outcome_name(rule.outcome), rule.says);
@@ -270,38 +290,6 @@ std::string report_page(const Report& report) {
       "\nloam {}, engine {}, {}. The verdict follows from the measurements in report.json; "
       "`loam gate show` says so again.\n",
       report.version, report.engine_build, report.cpu_class);
-  return out;
-}
-
-bool Difference::within_tolerance() const {
-  return same_verdict && others == 0 && score_max <= kScoreTolerance;
-}
-
-Difference difference(const Report& first, const Report& again) {
-  Difference out;
-  out.same_verdict = first.verdict().outcome == again.verdict().outcome;
-  const auto record = [](const auto& item) { return item.record; };
-  const auto apart = [&](std::int64_t a, std::int64_t b) {
-    out.score_max = std::max(out.score_max, a < b ? b - a : a - b);
-  };
-  compare(first.measured.losses, again.measured.losses, out.others, record,
-          [&](const Loss& a, const Loss& b) {
-            apart(a.base, b.base);
-            apart(a.candidate, b.candidate);
-          });
-  compare(first.measured.preferences, again.measured.preferences, out.others, record,
-          [&](const Preference& a, const Preference& b) {
-            apart(a.base, b.base);
-            apart(a.candidate, b.candidate);
-          });
-  compare(first.measured.samples, again.measured.samples, out.others, record,
-          [&](const Sample& a, const Sample& b) { out.others += a == b ? 0 : 1; });
-  const auto& tasks = first.measured.tasks;
-  const auto& tasks_again = again.measured.tasks;
-  out.others +=
-      std::max(tasks.size(), tasks_again.size()) - std::min(tasks.size(), tasks_again.size());
-  for (std::size_t i = 0; i < std::min(tasks.size(), tasks_again.size()); ++i)
-    out.others += tasks[i] == tasks_again[i] ? 0 : 1;
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "crypto/digest.h"
 #include "dataset/ratings.h"
+#include "gate/difference.h"
 #include "gate/rules.h"
 #include "gate/slice.h"
 
@@ -20,12 +21,23 @@ struct Report {
   std::optional<crypto::Digest> newer{};  // root, of what the slice was drawn from
   dataset::Profile profile = dataset::Profile::kOwn;
   bool self_gated = true;  // by whom it was trained
-  /// Other adapters that this node had gated for the same base and data set.
+  /// Gates that this node had run before for the same base and data set: of other adapters, and of
+  /// this one with another slice.
   std::uint32_t candidates_before = 0;
+  std::uint32_t tries_before = 0;
+  std::uint32_t near_duplicates = 0;  // held-out answers that were left out, as Slice has it
   Nonce nonce{};
   std::string version;       // of this program
   std::string engine_build;  // that scored
   std::string cpu_class;
+  /// Of a gate that ran again: which report it repeats, and how far the two agree. The one who
+  /// repeated it says so: a reader who has both compares them.
+  struct Replay {
+    crypto::Digest of{};  // SHA-256 of the first report's text
+    Difference found;
+    friend bool operator==(const Replay&, const Replay&) = default;
+  };
+  std::optional<Replay> replay = {};
   Measurements measured;
 
   Verdict verdict() const;
@@ -41,19 +53,5 @@ inline constexpr std::uint64_t kReportBytesMax = std::uint64_t{16} << 20;
 
 /// A page for people.
 std::string report_page(const Report& report);
-
-/// How another run of the same gate differs. @source DESIGN.md 8.8
-struct Difference {
-  bool same_verdict = false;
-  /// Over what both measured; millionths of a nat.
-  std::int64_t score_max = 0;
-  /// Records, tasks or samples that only one has, or that came out otherwise.
-  std::size_t others = 0;
-  bool within_tolerance() const;
-};
-/// Scores of one build on one class of processor are equal; of others this far apart at most.
-/// Chosen: 16-bit attention moves a token's ln p by 0.01.
-inline constexpr std::int64_t kScoreTolerance = 20'000;
-Difference difference(const Report& first, const Report& again);
 
 }  // namespace loam::gate

@@ -35,15 +35,37 @@ TEST(GateReport, IsReadBackAsItWasWritten) {
   for (const bool newer : {false, true}) {
     if (newer) report.newer = crypto::sha256(as_bytes("newer"));
     report.candidates_before = newer ? 3 : 0;
+    report.tries_before = newer ? 2 : 0;
+    report.near_duplicates = newer ? 7 : 0;
     const std::string text = report_text(report);
     const auto read = parse_report(text);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->measured, report.measured);
     EXPECT_EQ(read->newer, report.newer);
     EXPECT_EQ(read->candidates_before, report.candidates_before);
+    EXPECT_EQ(read->tries_before, report.tries_before);
+    EXPECT_EQ(read->near_duplicates, report.near_duplicates);
     EXPECT_EQ(report_text(*read), text);
     EXPECT_EQ(read->verdict().outcome, Outcome::kPass);
   }
+}
+
+TEST(GateReport, AReplaySaysWhatItRepeatsAndWhatDisagreed) {
+  Report report = small_report();
+  report.replay = Report::Replay{crypto::sha256(as_bytes("first")), {true, 7, 0, {}}};
+  const std::string agreeing = report_text(report);
+  EXPECT_TRUE(agreeing.contains(R"("agrees": true)"));
+  EXPECT_TRUE(report_page(report).contains("and agrees with it"));
+  EXPECT_FALSE(parse_report(replaced(agreeing, R"("agrees": true)", R"("agrees": false)")));
+  report.replay->found = {true, kScoreTolerance + 1, 2, {"task 1: came out otherwise", "more"}};
+  const std::string text = report_text(report);
+  EXPECT_TRUE(text.contains(R"("agrees": false)"));
+  const auto read = parse_report(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->replay, report.replay);
+  EXPECT_TRUE(report_page(*read).contains("DISAGREES"));
+  report.replay->found.named.assign(kNamedMax + 1, "more");
+  EXPECT_FALSE(parse_report(report_text(report)));
 }
 
 TEST(GateReport, OneThatWasEditedIsRefused) {
@@ -71,10 +93,10 @@ TEST(GateReport, WhatIsNoneIsRefused) {
 
 TEST(GateReport, OneOfAnEarlierFormatIsNamedAsSuch) {
   const auto old =
-      parse_report(replaced(report_text(small_report()), R"("format": 3)", R"("format": 2)"));
+      parse_report(replaced(report_text(small_report()), R"("format": 4)", R"("format": 3)"));
   ASSERT_FALSE(old);
   EXPECT_EQ(old.error().code, ErrorCode::kUnsupported);
-  EXPECT_TRUE(old.error().message.contains("of format 2")) << old.error().message;
+  EXPECT_TRUE(old.error().message.contains("of format 3")) << old.error().message;
 }
 
 TEST(GateReport, MoreThanAGateMeasuresIsRefused) {
@@ -96,29 +118,6 @@ TEST(GateReport, ThePageSaysEveryRule) {
   for (const auto* part : {"# Gate: pass", "self-gated", "| gain | pass |", "| triggers | pass |",
                            "| canaries | pass |", "0.2000 nat a token likelier"})
     EXPECT_TRUE(page.contains(part)) << part << "\n" << page;
-}
-
-TEST(GateDifference, IsTheLargestOfAllScores) {
-  const Report first = small_report();
-  Report again = first;
-  EXPECT_TRUE(difference(first, again).within_tolerance());
-  again.measured.losses[4].candidate += kScoreTolerance;
-  again.measured.losses[5].base -= 7;
-  EXPECT_EQ(difference(first, again).score_max, kScoreTolerance);
-  EXPECT_TRUE(difference(first, again).within_tolerance());
-  again.measured.preferences[0].base += kScoreTolerance + 1;
-  EXPECT_FALSE(difference(first, again).within_tolerance());
-}
-
-TEST(GateDifference, CountsWhatOnlyOneHasAndWhatCameOutOtherwise) {
-  const Report first = small_report();
-  Report again = first;
-  again.measured.losses[0].record = "another";
-  EXPECT_EQ(difference(first, again).others, 2U);
-  again = first;
-  again.measured.tasks[0].candidate = false;
-  EXPECT_EQ(difference(first, again).others, 1U);
-  EXPECT_FALSE(difference(first, again).within_tolerance());
 }
 
 }  // namespace

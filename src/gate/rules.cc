@@ -22,18 +22,25 @@ constexpr double kPower = 0.84;
 double nats(std::int64_t millionths) { return static_cast<double>(millionths) / 1e6; }
 double nats(double millionths) { return millionths / 1e6; }
 
-/// One resample in how many may lie below a gain. By 1/40, 1/120, 1/240 ... for one candidate after
-/// the other, whatever their number, one of them passes by chance in 1 of 20 cases at most:
+/// One resample in how many may lie below a gain. By 1/40, 1/120, 1/240 ... for one gate after the
+/// other, whatever their number, one of them passes by chance in 1 of 20 cases at most:
 /// 1/(1*2) + 1/(2*3) + ... = 1. @source alpha spending: Bonferroni's inequality with weights, as in
 /// Foster and Stine, "Alpha-investing", 2008.
-std::uint64_t one_in(std::uint32_t candidates_before) {
+std::uint64_t one_in(const Before& before) {
   constexpr std::uint64_t kCases = 20;
-  const std::uint64_t place = std::min(candidates_before, 1'000'000U) + std::uint64_t{1};
+  constexpr std::uint64_t kPlaceMax = 1'000'000;
+  const std::uint64_t place =
+      std::min(std::uint64_t{before.candidates} + before.tries, kPlaceMax) + 1;
   return kCases * place * (place + 1);
 }
 
+std::string before_text(const Before& before) {
+  return format("{} gates of other adapters and {} of this one were run before", before.candidates,
+                before.tries);
+}
+
 RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, const Draws& draws,
-                     std::uint32_t before) {
+                     const Before& before) {
   RuleResult out{"gain", Outcome::kInconclusive, "no held-out answers were there"};
   if (losses.empty()) return out;
   std::vector<std::int64_t> gains, base;
@@ -44,9 +51,9 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
   const auto gain = bootstrap_mean(gains, draws, one_in(before));
   if (!gain) {
     out.says = format(
-        "{} other adapters were gated before for this base and data set: no gain can be told from "
-        "chance any more; a newer data set begins anew",
-        before);
+        "{} for this base and data set: no gain can be told from chance any more; a newer data set "
+        "begins anew",
+        before_text(before));
     return out;
   }
   const auto count = static_cast<double>(losses.size());
@@ -59,7 +66,7 @@ RuleResult gain_rule(const std::vector<Loss>& losses, std::size_t items_min, con
       "100 resamples: {:.4f} to {:.4f}; {} answers)",
       nats(gain->mean), nats(mean_of(base)), 100 - 200 / static_cast<double>(one_in(before)),
       nats(gain->low), nats(gain->high), losses.size());
-  if (before > 0) out.says += format("; {} other adapters were gated before", before);
+  if (before.candidates + std::uint64_t{before.tries} > 0) out.says += "; " + before_text(before);
   if (losses.size() < items_min)
     out.says += format("; a verdict needs {} answers", items_min);
   else if (gain->low > 0 && static_cast<double>(gain->mean) >= wanted)
@@ -263,11 +270,11 @@ bool is_doubtful(const Trigger& trigger, std::size_t phrases) {
 }
 
 Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed,
-              std::uint32_t candidates_before) {
+              const Before& before) {
   const Amounts amounts = amounts_of(profile);
   const std::size_t samples_min = std::min(amounts.samples, measured.losses.size());
   Verdict out;
-  out.rules = {gain_rule(measured.losses, amounts.items_min, Draws(seed), candidates_before),
+  out.rules = {gain_rule(measured.losses, amounts.items_min, Draws(seed), before),
                preference_rule(measured.preferences, amounts.pairs_min, profile),
                task_rule(measured.tasks, amounts.tasks),
                repetition_rule(measured.samples, samples_min),

@@ -54,10 +54,15 @@ struct Verdict {
   std::vector<RuleResult> rules;
 };
 
+/// Gates that were run before for the same base and data set, each with a slice of its own: the more
+/// there were, the clearer a gain must be.
+struct Before {
+  std::uint32_t candidates = 0;  // of other adapters
+  std::uint32_t tries = 0;       // of the same adapter
+};
+
 /// `seed` draws the resamples.
-/// @param candidates_before  others that were gated for the same base and data set: the more there
-///        were, the clearer a gain must be.
 Verdict judge(const Measurements& measured, dataset::Profile profile, const crypto::Digest& seed,
-              std::uint32_t candidates_before = 0);
+              const Before& before = {});
 
 }  // namespace loam::gate

@@ -45,7 +45,7 @@ Measurements good(dataset::Profile profile = kOwn) {
 
 RuleResult rule_of(const Measurements& measured, std::string_view name,
                    dataset::Profile profile = kOwn, std::uint32_t candidates_before = 0) {
-  const Verdict verdict = judge(measured, profile, kSeed, candidates_before);
+  const Verdict verdict = judge(measured, profile, kSeed, {candidates_before, 0});
   const auto found = std::ranges::find(verdict.rules, name, &RuleResult::rule);
   return found == verdict.rules.end() ? RuleResult{} : *found;
 }
@@ -153,9 +153,21 @@ TEST(Judge, TheHundredthCandidateNeedsAClearerGainThanTheFirst) {
   const RuleResult hundredth = rule_of(measured, "gain", kOwn, 99);
   EXPECT_EQ(hundredth.outcome, Outcome::kInconclusive);
   EXPECT_TRUE(hundredth.says.contains("99.999 of 100 resamples")) << hundredth.says;
-  EXPECT_TRUE(hundredth.says.contains("99 other adapters were gated before")) << hundredth.says;
+  EXPECT_TRUE(hundredth.says.contains("99 gates of other adapters and 0 of this one")) << hundredth.says;
   measured.losses = losses(30, 120'000, 100'000);
   EXPECT_EQ(rule_of(measured, "gain", kOwn, 99).outcome, Outcome::kPass);
+}
+
+TEST(Judge, EarlierTriesOfTheSameAdapterCountLikeOthers) {
+  Measurements measured = good();
+  measured.losses = losses(30, 60'000, 100'000);
+  const auto gain = [&](const Before& before) {
+    return judge(measured, kOwn, kSeed, before).rules.front();
+  };
+  EXPECT_EQ(gain({.candidates = 0, .tries = 99}).outcome, Outcome::kInconclusive);
+  EXPECT_TRUE(gain({.candidates = 40, .tries = 59}).says.contains("99.999 of 100 resamples"));
+  EXPECT_TRUE(gain({.candidates = 40, .tries = 59}).says.contains("40 gates of other adapters and 59 "
+                                                                  "of this one were run before"));
 }
 
 TEST(Judge, WhereChanceCannotBeRuledOutAnyMoreNothingIsSaid) {

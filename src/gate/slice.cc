@@ -1,10 +1,13 @@
 #include "gate/slice.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "dataset/duplicates.h"
 #include "dataset/layout.h"
 #include "dataset/manifest.h"
+#include "dataset/parallel.h"
 #include "dataset/row.h"
 
 namespace loam::gate {
@@ -17,7 +20,24 @@ using tuning::ViewRow;
 struct Known {
   std::set<std::string> records;    // rows and what was left out
   std::set<std::string> questions;  // of rows that were learned from
+  std::vector<dataset::Signature> texts;  // of their conversations
 };
+
+using Conversation = std::vector<engine::ChatMessage>;
+
+/// As where a data set is built.
+dataset::Words words_of(const Conversation& conversation) {
+  dataset::Words out;
+  for (const engine::ChatMessage& message : conversation) out.add(message.content);
+  return out;
+}
+
+std::vector<dataset::Signature> signatures_of(const std::vector<dataset::Words>& texts) {
+  std::vector<dataset::Signature> out(texts.size());
+  dataset::in_parallel(texts.size(), dataset::usual_threads(),
+                       [&](std::size_t i) { out[i] = dataset::signature_of(texts[i]); });
+  return out;
+}
 
 std::string question_of(const ViewRow& row) {
   std::string out;
@@ -35,13 +55,20 @@ Result<> for_each_row(const env::Path& set, Stage stage, const tuning::OnRow& on
 Result<Known> read_known(const env::Path& trained) {
   Known out;
   const std::string_view train = dataset::split_name(dataset::Split::kTrain);
+  std::vector<dataset::Words> texts;
+  std::set<std::string> answered;  // records whose own conversation is among them
   // Thumbs down stand in view kto only.
   for (const Stage stage : {Stage::kSft, Stage::kKto, Stage::kDpo})
     LOAM_TRY(for_each_row(trained, stage, [&](const ViewRow& row) -> Result<> {
       out.records.insert(row.record);
-      if (row.split == train) out.questions.insert(question_of(row));
+      if (row.split != train) return {};
+      out.questions.insert(question_of(row));
+      if (answered.insert(row.record).second)
+        texts.push_back(words_of(row.conversations.front()));
+      if (row.conversations.size() > 1) texts.push_back(words_of(row.conversations.back()));
       return {};
     }));
+  out.texts = signatures_of(texts);
   dataset::FileReader dropped(trained / dataset::kDroppedFile);
   constexpr std::size_t kReadAtOnce = std::size_t{1} << 20;
   for (auto part = dropped.next_lines(kReadAtOnce); !part.empty();
@@ -66,9 +93,24 @@ crypto::Digest place_of(const Nonce& nonce, std::string_view record) {
       .finish();
 }
 
-Result<std::vector<ViewRow>> draw_rows(const env::Path& set, Stage stage,
-                                       const std::function<bool(const ViewRow&)>& wanted,
-                                       const Nonce& nonce, std::size_t rows_max) {
+/// Those of `rows` in whose group of near duplicates nothing stands that was learned from.
+std::vector<ViewRow> unlike(const std::vector<dataset::Signature>& learned,
+                            std::vector<ViewRow> rows) {
+  std::vector<dataset::Words> texts;
+  for (const ViewRow& row : rows) texts.push_back(words_of(row.conversations.front()));
+  std::vector<dataset::Signature> all = learned;
+  std::ranges::copy(signatures_of(texts), std::back_inserter(all));
+  const std::vector<std::size_t> groups = dataset::group_duplicates(all);
+  std::vector<ViewRow> out;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (groups[learned.size() + i] >= learned.size()) out.push_back(std::move(rows[i]));
+  return out;
+}
+
+/// All of them, in the order of the nonce.
+Result<std::vector<ViewRow>> ordered_rows(const env::Path& set, Stage stage,
+                                          const std::function<bool(const ViewRow&)>& wanted,
+                                          const Nonce& nonce) {
   std::vector<std::pair<crypto::Digest, ViewRow>> found;
   LOAM_TRY(for_each_row(set, stage, [&](ViewRow row) -> Result<> {
     if (wanted(row)) found.emplace_back(place_of(nonce, row.record), std::move(row));
@@ -76,10 +118,7 @@ Result<std::vector<ViewRow>> draw_rows(const env::Path& set, Stage stage,
   }));
   std::ranges::sort(found, {}, [](const auto& item) { return item.first; });
   std::vector<ViewRow> out;
-  for (auto& [place, row] : found) {
-    if (out.size() == rows_max) break;
-    out.push_back(std::move(row));
-  }
+  for (auto& [place, row] : found) out.push_back(std::move(row));
   return out;
 }
 
@@ -95,17 +134,23 @@ Result<Slice> draw_slice(const env::Path& trained, const std::optional<env::Path
   const auto is_held_out = [&](const ViewRow& row) {
     return row.split != train && !known.questions.contains(question_of(row));
   };
-  const auto draw = [&](Stage stage) -> Result<std::vector<ViewRow>> {
-    std::vector<ViewRow> rows;
-    if (newer) rows = LOAM_TRY(draw_rows(*newer, stage, is_new, nonce, items_max));
-    for (ViewRow& row :
-         LOAM_TRY(draw_rows(trained, stage, is_held_out, nonce, items_max - rows.size())))
-      rows.push_back(std::move(row));
-    return rows;
+  const auto draw = [&](Stage stage, std::uint32_t& left_out) -> Result<std::vector<ViewRow>> {
+    std::vector<ViewRow> out;
+    const auto add = [&](std::vector<ViewRow> rows) {
+      const std::size_t before = rows.size();
+      rows = unlike(known.texts, std::move(rows));
+      left_out += static_cast<std::uint32_t>(before - rows.size());
+      for (ViewRow& row : rows)
+        if (out.size() < items_max) out.push_back(std::move(row));
+    };
+    if (newer) add(LOAM_TRY(ordered_rows(*newer, stage, is_new, nonce)));
+    add(LOAM_TRY(ordered_rows(trained, stage, is_held_out, nonce)));
+    return out;
   };
   Slice out;
-  out.answers = LOAM_TRY(draw(Stage::kSft));
-  out.pairs = LOAM_TRY(draw(Stage::kDpo));
+  std::uint32_t pairs_left_out = 0;  // the answers of those records are counted
+  out.answers = LOAM_TRY(draw(Stage::kSft, out.near_duplicates));
+  out.pairs = LOAM_TRY(draw(Stage::kDpo, pairs_left_out));
   return out;
 }
 
