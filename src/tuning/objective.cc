@@ -186,7 +186,8 @@ class Kto final : public Preference {
       for (std::size_t i = 0; i < texts.size(); ++i) sum += policy[i] - reference[i];
       count += texts.size();
     }
-    anchor_ = count == 0 ? 0 : std::max(0.0, sum / static_cast<double>(count));
+    // In this order what is no number stays none, and stops the run.
+    anchor_ = count == 0 ? 0 : std::max(sum / static_cast<double>(count), 0.0);
   }
 
   /// Each prompt with the answer of the next example.

@@ -194,17 +194,22 @@ TEST_F(TrainingRunTest, PreferencesAreLearnedToo) {
     }
 }
 
-TEST_F(TrainingRunTest, ALossThatIsNoNumberStopsItAndNamesTheRecords) {
-  const Recipe of = recipe();
+TEST_F(TrainingRunTest, ALossThatIsNoNumberStopsEveryStageAndChangesNothing) {
   train::Weights broken = weights_;
   broken.final_norm[3] = std::numeric_limits<float>::quiet_NaN();
-  TrainingRun run(gemm_, broken, of, examples_);
-  const Bytes before = encode_checkpoint(run.checkpoint({}));
-  const auto report = run.advance();
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
-  EXPECT_NE(report.error().message.find("loam1"), std::string::npos);
-  EXPECT_EQ(encode_checkpoint(run.checkpoint({})), before);
+  for (const Stage stage : {Stage::kSft, Stage::kDpo, Stage::kKto})
+    for (Recipe of : kinds()) {
+      of.stage = stage;
+      const std::vector<Example> examples = judged(stage);
+      TrainingRun run(gemm_, broken, of, examples);
+      const Bytes before = encode_checkpoint(run.checkpoint({}));
+      const auto report = run.advance();
+      ASSERT_FALSE(report) << "stage " << static_cast<int>(stage);
+      EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
+      EXPECT_NE(report.error().message.find("loam1"), std::string::npos);
+      EXPECT_EQ(encode_checkpoint(run.checkpoint({})), before);
+      EXPECT_EQ(run.step(), 0U);
+    }
 }
 
 }  // namespace
