@@ -125,6 +125,8 @@ class Work {
   Result<Examples> read_texts(const catalog::Model& model) {
     LOAM_TRY(doing("reading the examples"));
     LOAM_TRY(check_rows());
+    if (setup_.check_data_set && !job_.spec().private_source)
+      LOAM_TRY(setup_.check_data_set(job_.spec().data_set));
     engine::EngineSource source;
     source.name = model.name;
     source.file = LOAM_TRY(setup_.catalog.open_verified(model));

@@ -17,6 +17,9 @@ struct WorkSetup {
   std::string version;                 // of this program, for the lineage
   std::uint64_t memory_bytes_max = 0;  // that may be used
   std::function<bool()> stopping;      // asked between steps
+  /// Asked before anything is learned, now and when the job is resumed, and not of private files:
+  /// whether the data set's texts may still be. Its error ends the job.
+  std::function<Result<>(const env::Path& data_set)> check_data_set = {};
 };
 
 /// The model that the job trains on, by the hash of its file.
@@ -36,7 +39,8 @@ Result<> check_size(const Recipe& recipe, const catalog::Model& model);
 /// @return kSucceeded or kStopped.
 /// @error AlreadyExists  another process works on it. NotFound  the base model is gone. Corrupt the
 ///        data set is not the one that was verified. Unsupported  a recipe or model that is not
-///        offered. ResourceExhausted  memory or disk. What reading model and data set returns.
+///        offered. ResourceExhausted  memory or disk. What reading model and data set returns, and
+///        setup.check_data_set.
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup);
 
 }  // namespace loam::tuning
