@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "catalog/catalog.h"
 #include "env/clock.h"
+#include "tuning/examples.h"
 #include "tuning/job.h"
 
 namespace loam::tuning {
@@ -29,6 +31,11 @@ Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec)
 /// Whether a recipe can train that model at all: all parameters only of models below 5 million.
 /// @error Unsupported.
 Result<> check_size(const Recipe& recipe, const catalog::Model& model);
+
+/// Whether the model has a row for every token of the texts: their tokenizer comes from the same
+/// untrusted file.
+/// @error InvalidArgument.
+Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::string_view model);
 
 /// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
 /// fails is also said in the job's state. The result lies in result():
