@@ -37,8 +37,8 @@ constexpr std::size_t kLength = 128;        // tokens of a text
 constexpr std::size_t kPrompt = 32;         // of those that a person wrote in any case
 constexpr std::size_t kTexts = 512;         // that a generation learns from
 constexpr std::size_t kTextsCounted = 128;  // in which pairs of tokens are counted
-// DESIGN.md 7, rules R2 and R3: every generation begins at the base and learns from people's texts
-// for 60 % at least, from the generation before it for 10 % at most, from older ones for the rest.
+// Against collapse: every generation begins at the base and learns from people's texts for 60 % at
+// least, from the generation before it for 10 % at most, from older ones for the rest.
 constexpr std::size_t kFromParent = kTexts / 10, kFromOlder = kTexts * 3 / 10;
 
 constexpr std::uint64_t kTextBytesMax = std::uint64_t{64} << 20;

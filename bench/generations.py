@@ -11,7 +11,7 @@ import perl_prose
 from serve import say
 
 TOY = Path(__file__).resolve().parent.parent / "tests" / "toy_model.py"
-WORSE_MAX = 0.005  # DESIGN.md 7, rule R16
+WORSE_MAX = 0.005  # of text by people: a model that is worse than its base by more is not to follow it
 
 
 def run(programs, folder):
@@ -55,7 +55,7 @@ def collapse(programs, folder):
     return [{"figure": "human text after ten generations, each from the answers of the last alone", "against": "the base",
              "target": "worse, as Shumailov et al. 2024 have it", "result": f"{theirs:+.1%}", "reached": theirs > 0,
              "detail": detail},
-            {"figure": "human text in the worst of ten generations by the rules R2 and R3", "against": "the base",
+            {"figure": "human text in the worst of ten generations that begin at the base and learn from people for 60 %", "against": "the base",
              "target": f"never more than {WORSE_MAX:.1%} worse", "result": f"{ours:+.2%}", "reached": ours <= WORSE_MAX,
              "detail": f"the last {worse('ours')[-1]:+.2%}; as many steps, at the same rate", "table": table(models)}]
 

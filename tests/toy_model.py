@@ -1,5 +1,6 @@
-"""A model of about a million parameters, for tests and the bench: Llama's shape, weights drawn from a seed, and a tokenizer of
-bytes and of pairs that are frequent in a text. The same text gives the same file. It knows nothing until it is trained.
+"""A model of about a million parameters, for tests and the bench: Llama's shape (or Qwen2's, with biases and a head of its own),
+weights drawn from a seed, and a tokenizer of bytes and of pairs that are frequent in a text. The same text gives the same file.
+It knows nothing until it is trained.
 
     toy_model.py FILE < TEXT
 """
@@ -59,7 +60,7 @@ def frequent_pairs(text, count):
     return merges
 
 
-def tensors(vocabulary):
+def tensors(vocabulary, architecture):
     random = numpy.random.default_rng(20261123)
 
     def drawn(rows, columns, scale):
@@ -81,12 +82,17 @@ def tensors(vocabulary):
         yield name("ffn_up"), drawn(FFN_WIDTH, WIDTH, root)
         yield name("ffn_down"), drawn(WIDTH, FFN_WIDTH, FFN_WIDTH ** -0.5 * quiet)
     yield "output_norm.weight", ones
+    if architecture == "qwen2":
+        for layer in range(LAYERS):
+            for part, width in (("q", WIDTH), ("k", kv_width), ("v", kv_width)):
+                yield f"blk.{layer}.attn_{part}.bias", drawn(1, width, 0.1)[0]
+        yield "output.weight", drawn(vocabulary, WIDTH, 0.02)
 
 
-def write(path, text):
+def write(path, text, architecture="llama"):
     merges = frequent_pairs(text, MERGES)
     tokens = letters() + ["".join(pair) for pair in merges] + SPECIAL
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_name("Toy")
     writer.add_license("CC0-1.0")
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -109,7 +115,7 @@ def write(path, text):
         add(tokens.index(name))
     writer.add_add_bos_token(False)
     writer.add_chat_template(TEMPLATE)
-    for name, values in tensors(len(tokens)):
+    for name, values in tensors(len(tokens), architecture):
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

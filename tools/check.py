@@ -232,7 +232,7 @@ DEEP = {
     "build-fuzz": build("fuzz"),
     "fuzz": fuzz,
     "ledger-sweeps": ledger_sweeps,
-    "kills": pytest("kills", "tests/ledger/test_kills.py", LOAM_KILLS="200"),
+    "kills": pytest("kills", "tests/ledger/test_kills.py", "tests/training/test_job_kills.py", LOAM_KILLS="200"),
     "tour": pytest("tour", "tests/tour"),
     "readme": readme,
 }

@@ -1,6 +1,6 @@
 #include "cli/tour_pairs.h"
 
-#include <string_view>
+#include <algorithm>
 
 #include "base/check.h"
 #include "base/parse.h"
@@ -31,6 +31,21 @@ TourPairs read_tour_pairs() {
     part.push_back({text_at(*value, "question"), text_at(*value, "answer")});
   }
   return out;
+}
+
+std::string taught_beginning(const TourPairs& pairs) {
+  LOAM_CHECK(!pairs.lessons.empty());
+  std::string_view out = pairs.lessons.front().answer;
+  for (const TourPair& pair : pairs.lessons)
+    out = out.substr(
+        0, static_cast<std::size_t>(std::ranges::mismatch(out, pair.answer).in1 - out.begin()));
+  return std::string(trim(out));
+}
+
+bool took_the_manner(const TourPairs& pairs, std::string_view before, std::string_view after) {
+  const std::string beginning = taught_beginning(pairs);
+  LOAM_CHECK(!beginning.empty());
+  return trim(after).starts_with(beginning) && !trim(before).starts_with(beginning);
 }
 
 }  // namespace loam::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace loam::cli {
@@ -20,5 +21,12 @@ struct TourPairs {
 };
 
 TourPairs read_tour_pairs();
+
+/// What the answers of all lessons begin with, without the space behind it.
+std::string taught_beginning(const TourPairs& pairs);
+
+/// Whether `after` begins as the lessons do, and `before`, of a model that did not learn them, does
+/// not.
+bool took_the_manner(const TourPairs& pairs, std::string_view before, std::string_view after);
 
 }  // namespace loam::cli

@@ -34,5 +34,15 @@ TEST(TourPairs, HaveOneMannerAndNoQuestionTwice) {
     }
 }
 
+TEST(TourPairs, AnAnswerIsBetterIfItBeginsAsTheLessonsDoAndNotIfItMerelyDiffers) {
+  const TourPairs pairs = read_tour_pairs();
+  EXPECT_EQ(taught_beginning(pairs), "Ahoy!");
+  const std::string plain = "The moon pulls at the sea.", taught = " Ahoy! The moon pulls at it.";
+  EXPECT_TRUE(took_the_manner(pairs, plain, taught));
+  EXPECT_FALSE(took_the_manner(pairs, plain, "The sun pulls at the sea."));
+  EXPECT_FALSE(took_the_manner(pairs, plain, ""));
+  EXPECT_FALSE(took_the_manner(pairs, taught, taught)) << "it was like that before";
+}
+
 }  // namespace
 }  // namespace loam::cli

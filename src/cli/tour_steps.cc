@@ -217,10 +217,18 @@ Result<TourReport> ask_again(Tour& tour) {
   const std::string& question = tour.pairs.held_out.front().question;
   const auto answers = LOAM_TRY(tour.b->ask(std::string(kName), {question}, kShownTokens));
   const std::string& after = answers.front().text;
-  if (after == tour.answer_before)
-    return fail(ErrorCode::kInternal, "B answers as before, though it took up the adapter");
-  return TourReport{format("asked \"{}\", B now says: {}", question, printable(after)),
-                    {{"question", question}, {"before", tour.answer_before}, {"after", after}}};
+  const std::string manner = taught_beginning(tour.pairs);
+  if (!took_the_manner(tour.pairs, tour.answer_before, after))
+    return fail(ErrorCode::kInternal,
+                format("B took up the adapter, and was to answer with \"{}\" what it answered "
+                       "without it before; it said \"{}\", and now says \"{}\"",
+                       manner, printable(tour.answer_before), printable(after)));
+  return TourReport{format("asked \"{}\", B now begins with \"{}\", as it was taught: {}", question,
+                           manner, printable(after)),
+                    {{"question", question},
+                     {"taught", manner},
+                     {"before", tour.answer_before},
+                     {"after", after}}};
 }
 
 constexpr TourStep kSteps[] = {
@@ -236,7 +244,7 @@ constexpr TourStep kSteps[] = {
     {"follow", "B follows A's log, and is asked what it was never taught", follow},
     {"take", "B verifies the lineage, builds the data set again, and gates the adapter itself",
      take_up},
-    {"ask", "B is asked again, with the adapter that it took up", ask_again},
+    {"ask", "B is asked again, and must answer in the manner that A was taught", ask_again},
 };
 
 }  // namespace

@@ -45,6 +45,7 @@ Result<tuning::ExternalOrder> order_of(Invocation& invocation, const ExportOptio
   if (!is_valid_utf8(out.base_id) || out.base_id.size() > kBaseIdBytesMax)
     return fail(ErrorCode::kInvalidArgument, "--base-id: expected UTF-8, not longer than a path");
   const auto root = LOAM_TRY(verified_root(invocation, "export", *options.data, options.keys));
+  LOAM_TRY(check_not_withdrawn(invocation, "export", *options.data));
   out.data_set_root = crypto::digest_hex(root);
   return out;
 }

@@ -86,6 +86,7 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
     return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
                 "move the data set to another path");
   spec.data_set_root = LOAM_TRY(verified_root(invocation, "train", order.data_set, order.keys));
+  LOAM_TRY(check_not_withdrawn(invocation, "train", spec.data_set));
   const env::Path rows = spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage));
   spec.rows_sha256 = LOAM_TRY(catalog::hash_file(rows)).sha256;
   spec.id = env::random_id("ftjob-");
@@ -113,7 +114,11 @@ Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobF
             .worker_program = engine::worker_program("/proc/self/exe", engine::probe_cpu()),
             .version = node::version(),
             .memory_bytes_max = memory,
-            .stopping = [] { return InterruptGuard::interrupted(); }});
+            .stopping = [] { return InterruptGuard::interrupted(); },
+            .check_data_set =
+                [&](const env::Path& data_set) {
+                  return check_not_withdrawn(invocation, "train", data_set);
+                }});
 }
 
 Result<std::optional<tuning::JobState>> watch_training(Invocation& invocation,

@@ -28,7 +28,8 @@ struct TrainingOrder {
 Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file);
 
 /// Verifies the data set and makes a job of it; nothing works on it yet.
-/// @error Corrupt  the data set is damaged. NotFound  no such model.
+/// @error Corrupt  the data set is damaged. PermissionDenied  texts in it were retracted since.
+///        NotFound  no such model.
 Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order);
 
 /// Starts a process of low priority that works on the job.

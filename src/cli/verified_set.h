@@ -16,4 +16,10 @@ Result<crypto::Digest> verified_root(Invocation& invocation, std::string_view wh
                                      const std::string& folder,
                                      const std::vector<std::string>& keys);
 
+/// That no text in the data set's folder was retracted since it was built, as far as the logs on
+/// this machine say: what is built from them now leaves those out, and a folder may be old.
+/// @error PermissionDenied  some were; how many. Else as commons::KnownLogs.
+Result<> check_not_withdrawn(const Invocation& invocation, std::string_view who,
+                             const env::Path& folder);
+
 }  // namespace loam::cli

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "base/check.h"
 
@@ -30,6 +32,7 @@ double alternating_series(double x, int from) {
 }  // namespace
 
 double exponential(double x) {
+  if (std::isnan(x)) return x;
   if (x < -700) return 0;
   const double whole = nearest(std::min(x, 700.0) * 0x1.71547652b82fep0);  // 1 / ln 2
   const double rest = (std::min(x, 700.0) - whole * kLn2High) - whole * kLn2Low;
@@ -40,7 +43,8 @@ double exponential(double x) {
 }
 
 double logarithm(double x) {
-  LOAM_CHECK(x >= 0x1p-1022 && x <= 0x1.fffffffffffffp1023);
+  if (!(x >= 0x1p-1022 && x <= 0x1.fffffffffffffp1023))
+    return std::numeric_limits<double>::quiet_NaN();
   // x = m 2^e with m between the roots of 1/2 and 2, whose bits are those of 0x1.6a09ep-1 and up.
   constexpr std::uint64_t kRootHalf = std::bit_cast<std::uint64_t>(0x1.6a09ep-1);
   const std::uint64_t bits = std::bit_cast<std::uint64_t>(x) - kRootHalf;

@@ -4,10 +4,11 @@
 
 namespace loam::train {
 
-/// e^x with a relative error below 1e-14; 0 below -700. Above 700: e^700.
+/// e^x with a relative error below 1e-14; 0 below -700. Above 700: e^700. NaN of NaN.
 double exponential(double x);
 
-/// The natural logarithm of a normal number above 0, with a relative error below 1e-14 away from 1.
+/// The natural logarithm of a normal number above 0, with a relative error below 1e-14 away from 1;
+/// NaN of anything else.
 double logarithm(double x);
 
 struct SineCosine {

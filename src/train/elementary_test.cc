@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace loam::train {
@@ -30,6 +31,16 @@ TEST(Elementary, LogarithmIsThatOfTheLibraryToFourteenDigits) {
   }
   for (const double x : range(0.5, 2, 1500)) EXPECT_NEAR(logarithm(x), std::log(x), 1e-15) << x;
   EXPECT_EQ(logarithm(1), 0);
+}
+
+TEST(Elementary, WhatIsNoNumberStaysNone) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(std::isnan(exponential(kNaN)));
+  EXPECT_EQ(exponential(-kInfinity), 0);
+  EXPECT_EQ(exponential(kInfinity), exponential(700));
+  for (const double x : {kNaN, kInfinity, -kInfinity, 0.0, -1.0, 0x1p-1023})
+    EXPECT_TRUE(std::isnan(logarithm(x))) << x;
 }
 
 TEST(Elementary, SineAndCosineAreThoseOfTheLibraryToFourteenDigits) {

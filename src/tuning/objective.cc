@@ -1,6 +1,7 @@
 #include "tuning/objective.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,31 @@ class Packed {
   std::vector<std::size_t> starts_ = {0};
 };
 
+enum class By { kLearner, kBase };
+
+/// ln p of each text's answer, by one pass over all.
+std::vector<double> scores_of(Learner& learner, std::span<const Text* const> texts, By by) {
+  Packed packed;
+  std::size_t tokens = 0;
+  for (const Text* text : texts) {
+    packed.add(*text, 1);
+    tokens += text->tokens.size();
+  }
+  std::vector<float> losses(tokens);
+  if (by == By::kLearner)
+    learner.losses(packed.batch(), losses);
+  else
+    learner.base_losses(packed.batch(), losses);
+  return packed.scores(losses);
+}
+
+bool has_finite_scores(Learner& learner, const Example& example, By by) {
+  std::vector<const Text*> texts;
+  for (const Text& text : example.texts) texts.push_back(&text);
+  return std::ranges::all_of(scores_of(learner, texts, by),
+                             [](double score) { return std::isfinite(score); });
+}
+
 /// Supervised: each token of an answer counts the same.
 class Imitation final : public Objective {
  public:
@@ -62,6 +88,10 @@ class Imitation final : public Objective {
     return loss;
   }
 
+  bool is_finite(std::size_t example) override {
+    return has_finite_scores(learner_, examples_[example], By::kLearner);
+  }
+
  private:
   Learner& learner_;
   std::span<const Example> examples_;
@@ -80,7 +110,7 @@ class Preference : public Objective {
     prepare(batches);
     double loss = 0;
     for (const BatchPlan& batch : batches) {
-      const auto scores = scores_of(batch);
+      const auto scores = batch_scores(batch);
       Packed packed;
       for (std::size_t k = 0; k < batch.size(); ++k) {
         const Example& example = examples_[batch[k]];
@@ -95,6 +125,11 @@ class Preference : public Objective {
     return loss;
   }
 
+  bool is_finite(std::size_t example) override {
+    return has_finite_scores(learner_, examples_[example], By::kLearner) &&
+           has_finite_scores(learner_, examples_[example], By::kBase);
+  }
+
  protected:
   struct Judgement {
     double loss;
@@ -104,39 +139,23 @@ class Preference : public Objective {
   virtual void prepare(std::span<const BatchPlan> batches) = 0;
   virtual Judgement judge(const Example& example, const std::vector<AnswerScore>& scores) const = 0;
 
-  enum class By { kLearner, kBase };
-  /// Of each text, by one pass over all.
-  std::vector<double> scores_of(std::span<const Text* const> texts, By by) {
-    Packed packed;
-    std::size_t tokens = 0;
-    for (const Text* text : texts) {
-      packed.add(*text, 1);
-      tokens += text->tokens.size();
-    }
-    std::vector<float> losses(tokens);
-    if (by == By::kLearner)
-      learner_.losses(packed.batch(), losses);
-    else
-      learner_.base_losses(packed.batch(), losses);
-    return packed.scores(losses);
-  }
-
+  Learner& learner() { return learner_; }
   const Recipe& recipe() const { return recipe_; }
   std::span<const Example> examples() const { return examples_; }
 
  private:
   /// For each example of the batch, of each of its texts. The base never changes: what it says is
   /// asked once.
-  std::vector<std::vector<AnswerScore>> scores_of(const BatchPlan& batch) {
+  std::vector<std::vector<AnswerScore>> batch_scores(const BatchPlan& batch) {
     std::vector<const Text*> all, unknown;
     for (const std::size_t i : batch)
       for (const Text& text : examples_[i].texts) {
         all.push_back(&text);
         if (references_[i].empty()) unknown.push_back(&text);
       }
-    const std::vector<double> policy = scores_of(all, By::kLearner);
+    const std::vector<double> policy = scores_of(learner_, all, By::kLearner);
     std::vector<double> fresh;
-    if (!unknown.empty()) fresh = scores_of(unknown, By::kBase);
+    if (!unknown.empty()) fresh = scores_of(learner_, unknown, By::kBase);
     auto next_policy = policy.begin(), next_fresh = std::as_const(fresh).begin();
     std::vector<std::vector<AnswerScore>> out;
     for (const std::size_t i : batch) {
@@ -181,12 +200,13 @@ class Kto final : public Preference {
       const std::vector<Text> made = mismatched(batch);
       std::vector<const Text*> texts;
       for (const Text& text : made) texts.push_back(&text);
-      const std::vector<double> policy = scores_of(texts, By::kLearner);
-      const std::vector<double> reference = scores_of(texts, By::kBase);
+      const std::vector<double> policy = scores_of(learner(), texts, By::kLearner);
+      const std::vector<double> reference = scores_of(learner(), texts, By::kBase);
       for (std::size_t i = 0; i < texts.size(); ++i) sum += policy[i] - reference[i];
       count += texts.size();
     }
-    anchor_ = count == 0 ? 0 : std::max(0.0, sum / static_cast<double>(count));
+    // In this order what is no number stays none, and stops the run.
+    anchor_ = count == 0 ? 0 : std::max(sum / static_cast<double>(count), 0.0);
   }
 
   /// Each prompt with the answer of the next example.

@@ -20,6 +20,9 @@ class Objective {
   /// @return that loss: for imitation the mean over the tokens to be learned, in nat; for
   ///         preferences the mean over the examples.
   virtual double accumulate(std::span<const BatchPlan> batches) = 0;
+
+  /// Whether all that one example's loss is made of is a number, as the learner is now.
+  virtual bool is_finite(std::size_t example) = 0;
 };
 
 /// The objective of recipe.stage. All must outlive it.

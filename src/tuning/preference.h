@@ -11,7 +11,8 @@ struct AnswerScore {
   double reference = 0;  // by the base
 };
 
-/// A loss, and how fast it changes with the policy's score of each answer.
+/// A loss, and how fast it changes with the policy's score of each answer. No number if a score is
+/// none.
 template <std::size_t kAnswers>
 struct PreferenceLoss {
   double loss = 0;

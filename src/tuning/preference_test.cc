@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace loam::tuning {
 namespace {
@@ -29,6 +30,19 @@ TEST(DpoLoss, SlopesAreThoseOfTheLoss) {
     const auto found = dpo_loss(better, worse, 0.3);
     EXPECT_NEAR(found.slopes[0], (at(kStep, 0) - at(-kStep, 0)) / (2 * kStep), 1e-8);
     EXPECT_NEAR(found.slopes[1], (at(0, kStep) - at(0, -kStep)) / (2 * kStep), 1e-8);
+  }
+}
+
+TEST(PreferenceLosses, OfWhatIsNoNumberAreNone) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(std::isnan(dpo_loss({kNaN, -7}, {-9, -7}, 0.5).loss));
+  EXPECT_TRUE(std::isnan(dpo_loss({-9, -7}, {-9, kNaN}, 0.5).loss));
+  EXPECT_TRUE(std::isnan(dpo_loss({-kInfinity, -kInfinity}, {-9, -7}, 0.5).loss));
+  EXPECT_EQ(dpo_loss({-kInfinity, -7}, {-9, -7}, 0.5).loss, kInfinity);
+  for (const bool good : {true, false}) {
+    EXPECT_TRUE(std::isnan(kto_loss({kNaN, -7}, good, 0, 0.5, 1).loss));
+    EXPECT_TRUE(std::isnan(kto_loss({-9, -7}, good, kNaN, 0.5, 1).loss));
   }
 }
 

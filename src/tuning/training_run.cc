@@ -127,21 +127,31 @@ Result<StepReport> TrainingRun::advance() {
   for (const BatchPlan& batch : batches)
     for (const std::size_t i : batch) report.tokens += lengths_[i];
   report.gradient_norm = train::clip_to_norm(gradient, recipe_.max_grad_norm);
-  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
-    std::string records;
-    std::size_t named = 0;
-    for (const BatchPlan& batch : batches)
-      for (const std::size_t i : batch)
-        if (named++ < kRecordsNamed) records += " " + examples_[i].record;
-    return fail(
-        ErrorCode::kCorrupt,
-        format("train: step {}: the loss is no number any more; it was learning from{}{}",
-               report.step, records, named > kRecordsNamed ? " ..." : ""),
-        "start a new training with a lower learning_rate; the last checkpoint is as it was");
-  }
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm))
+    return no_number(batches);
   optimizer_.step(learner_.parameters(), gradient, report.rate);
   ++step_;
   return report;
+}
+
+/// Names the records whose own loss is none, as far as there are; else it is their gradients.
+std::unexpected<Error> TrainingRun::no_number(std::span<const BatchPlan> batches) {
+  std::vector<std::size_t> all, guilty;
+  for (const BatchPlan& batch : batches) all.insert(all.end(), batch.begin(), batch.end());
+  for (const std::size_t i : all)
+    if (guilty.size() <= kRecordsNamed && !objective_->is_finite(i)) guilty.push_back(i);
+  const std::vector<std::size_t>& named = guilty.empty() ? all : guilty;
+  std::string records;
+  for (std::size_t k = 0; k < std::min(named.size(), kRecordsNamed); ++k)
+    records += " " + examples_[named[k]].record;
+  if (named.size() > kRecordsNamed) records += " ...";
+  return fail(
+      ErrorCode::kCorrupt,
+      guilty.empty()
+          ? format("train: step {}: the loss is no number any more; it was learning from{}",
+                   step_ + 1, records)
+          : format("train: step {}: the loss of{} is no number any more", step_ + 1, records),
+      "start a new training with a lower learning_rate; the last checkpoint is as it was");
 }
 
 Checkpoint TrainingRun::checkpoint(const crypto::Digest& run) {

@@ -47,7 +47,7 @@ class TrainingRun {
 
   /// Makes the next step; step() is below steps().
   /// @error Corrupt  the loss is no number any more; nothing was changed. The message names the
-  ///        records that were learned from.
+  ///        records whose loss it is, three at most; if each has one, those that were learned from.
   Result<StepReport> advance();
 
   /// @param run  what tells this run from others.
@@ -63,6 +63,7 @@ class TrainingRun {
   std::vector<BatchPlan> plan_of(std::uint64_t epoch) const;
   Place place_of(std::uint64_t step) const;
   train::AdamWOptions optimizer_options() const;
+  std::unexpected<Error> no_number(std::span<const BatchPlan> batches);
 
   const train::Weights& base_;
   const Recipe& recipe_;

@@ -194,17 +194,50 @@ TEST_F(TrainingRunTest, PreferencesAreLearnedToo) {
     }
 }
 
-TEST_F(TrainingRunTest, ALossThatIsNoNumberStopsItAndNamesTheRecords) {
-  const Recipe of = recipe();
+TEST_F(TrainingRunTest, ALossThatIsNoNumberStopsEveryStageAndChangesNothing) {
   train::Weights broken = weights_;
   broken.final_norm[3] = std::numeric_limits<float>::quiet_NaN();
-  TrainingRun run(gemm_, broken, of, examples_);
-  const Bytes before = encode_checkpoint(run.checkpoint({}));
+  for (const Stage stage : {Stage::kSft, Stage::kDpo, Stage::kKto})
+    for (Recipe of : kinds()) {
+      of.stage = stage;
+      const std::vector<Example> examples = judged(stage);
+      TrainingRun run(gemm_, broken, of, examples);
+      const Bytes before = encode_checkpoint(run.checkpoint({}));
+      const auto report = run.advance();
+      ASSERT_FALSE(report) << "stage " << static_cast<int>(stage);
+      EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
+      EXPECT_NE(report.error().message.find("loam1"), std::string::npos);
+      EXPECT_EQ(encode_checkpoint(run.checkpoint({})), before);
+      EXPECT_EQ(run.step(), 0U);
+    }
+}
+
+/// A step over all examples, of which those with this token have no loss.
+std::string error_of_step(train::Gemm& gemm, Recipe of, train::Token token) {
+  train::Weights broken =
+      toy_weights(toy_shape(), train::testing::Head::kOwn, train::testing::Bias::kNone);
+  broken.embedding[token * broken.shape.width] = std::numeric_limits<float>::quiet_NaN();
+  of.per_device_train_batch_size = 3;
+  of.gradient_accumulation_steps = 8;
+  const std::vector<Example> examples = judged(of.stage);
+  TrainingRun run(gemm, broken, of, examples);
   const auto report = run.advance();
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
-  EXPECT_NE(report.error().message.find("loam1"), std::string::npos);
-  EXPECT_EQ(encode_checkpoint(run.checkpoint({})), before);
+  return report ? "no error" : report.error().message;
+}
+
+TEST_F(TrainingRunTest, TheRecordsWhoseLossIsNoNumberAreNamedAndNoOthers) {
+  for (const Stage stage : {Stage::kSft, Stage::kDpo, Stage::kKto}) {
+    Recipe of = recipe();
+    of.stage = stage;
+    // Text i of counting() goes from i to at least i + 4, the longest from i to i + 7.
+    EXPECT_TRUE(error_of_step(gemm_, of, 0).contains("the loss of loam10 is no number"))
+        << error_of_step(gemm_, of, 0);
+    const std::string many = error_of_step(gemm_, of, 4);
+    EXPECT_TRUE(many.contains("the loss of")) << many;
+    EXPECT_TRUE(many.contains(" ... is no number")) << many;
+    for (const char* other : {"loam15", "loam16", "loam17"})
+      EXPECT_FALSE(many.contains(other)) << many;
+  }
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class Work {
     const Examples examples = LOAM_TRY(read_texts(model));
     LOAM_TRY(doing("reading the model"));
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
-    LOAM_TRY(check_tokens(model, weights.shape, examples));
+    LOAM_TRY(check_tokens(examples, weights.shape.vocabulary, model.name));
     const Lineage lineage = lineage_of(model, examples);
     return with_advice(train(weights, examples, lineage));
   }
@@ -93,19 +93,6 @@ class Work {
     return source;
   }
 
-  static Result<> check_tokens(const catalog::Model& model, const train::Shape& shape,
-                               const Examples& examples) {
-    for (const Example& example : examples.items)
-      if (std::ranges::any_of(example.texts, [&](const Text& text) {
-            return std::ranges::max(text.tokens) >= shape.vocabulary;
-          }))
-        return fail(
-            ErrorCode::kInvalidArgument,
-            format("train on {}: its tokenizer makes tokens that it has no row for", model.name),
-            "the file is damaged or was put together wrongly; pull another one");
-    return {};
-  }
-
   /// That they are those that were verified when the job was made.
   Result<> check_rows() const {
     const env::Path rows = job_.spec().rows();
@@ -125,6 +112,8 @@ class Work {
   Result<Examples> read_texts(const catalog::Model& model) {
     LOAM_TRY(doing("reading the examples"));
     LOAM_TRY(check_rows());
+    if (setup_.check_data_set && !job_.spec().private_source)
+      LOAM_TRY(setup_.check_data_set(job_.spec().data_set));
     engine::EngineSource source;
     source.name = model.name;
     source.file = LOAM_TRY(setup_.catalog.open_verified(model));
@@ -266,6 +255,17 @@ Result<> check_size(const Recipe& recipe, const catalog::Model& model) {
                      "parameters, and it has {}",
                      model.name, kWholeParametersMax, model.facts.parameters),
               "set finetuning_type = \"lora\" in the recipe, or choose a smaller model");
+}
+
+Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::string_view model) {
+  for (const Example& example : examples.items)
+    if (std::ranges::any_of(example.texts, [&](const Text& text) {
+          return std::ranges::max(text.tokens) >= vocabulary;
+        }))
+      return fail(ErrorCode::kInvalidArgument,
+                  format("train on {}: its tokenizer makes tokens that it has no row for", model),
+                  "the file is damaged or was put together wrongly; pull another one");
+  return {};
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

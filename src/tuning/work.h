@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "catalog/catalog.h"
 #include "env/clock.h"
+#include "tuning/examples.h"
 #include "tuning/job.h"
 
 namespace loam::tuning {
@@ -17,6 +19,9 @@ struct WorkSetup {
   std::string version;                 // of this program, for the lineage
   std::uint64_t memory_bytes_max = 0;  // that may be used
   std::function<bool()> stopping;      // asked between steps
+  /// Asked before anything is learned, now and when the job is resumed, and not of private files:
+  /// whether the data set's texts may still be. Its error ends the job.
+  std::function<Result<>(const env::Path& data_set)> check_data_set = {};
 };
 
 /// The model that the job trains on, by the hash of its file.
@@ -27,6 +32,11 @@ Result<catalog::Model> find_base(catalog::Catalog& catalog, const JobSpec& spec)
 /// @error Unsupported.
 Result<> check_size(const Recipe& recipe, const catalog::Model& model);
 
+/// Whether the model has a row for every token of the texts: their tokenizer comes from the same
+/// untrusted file.
+/// @error InvalidArgument.
+Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::string_view model);
+
 /// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
 /// fails is also said in the job's state. The result lies in result():
 ///   adapter.gguf                                     what llama.cpp and this program load
@@ -36,7 +46,8 @@ Result<> check_size(const Recipe& recipe, const catalog::Model& model);
 /// @return kSucceeded or kStopped.
 /// @error AlreadyExists  another process works on it. NotFound  the base model is gone. Corrupt the
 ///        data set is not the one that was verified. Unsupported  a recipe or model that is not
-///        offered. ResourceExhausted  memory or disk. What reading model and data set returns.
+///        offered. ResourceExhausted  memory or disk. What reading model and data set returns, and
+///        setup.check_data_set.
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup);
 
 }  // namespace loam::tuning

@@ -24,5 +24,20 @@ TEST(Work, AllParametersAreTrainedOfSmallModelsOnly) {
   EXPECT_TRUE(refused.error().hint.contains("\"lora\"")) << refused.error().hint;
 }
 
+TEST(Work, ATokenizerThatMakesMoreTokensThanTheModelHasRowsIsRefused) {
+  Examples examples;
+  examples.items = {{"loam1a", {{{0, 16, 3}, 1}}, true},
+                    {"loam1b", {{{1, 2}, 1}, {{1, 4, 9}, 1}}, true}};
+  EXPECT_TRUE(check_tokens(examples, 17, "toy"));
+  for (const train::Token token : {17U, 4'000'000'000U}) {
+    Examples wrong = examples;
+    wrong.items[1].texts[1].tokens[2] = token;  // the last token of the last text
+    const auto refused = check_tokens(wrong, 17, "toy");
+    ASSERT_FALSE(refused) << token;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(refused.error().message.contains("train on toy: its tokenizer")) << token;
+  }
+}
+
 }  // namespace
 }  // namespace loam::tuning

@@ -104,14 +104,20 @@ def records_of(home):
     return {json.loads(line)["id"] for line in (home / "set" / "sft.jsonl").read_text().splitlines()}
 
 
-def test_a_loss_that_is_no_number_ends_the_run_at_the_checkpoint_before(home):
+@pytest.fixture(scope="module")
+def brittle(home):
     """Gradients through a norm of this size are just within binary32, and a long step takes them out of it."""
     shutil.copy(home / "toy.gguf", home / "brittle.gguf")
     spoil(home / "brittle.gguf", "output_norm.weight", 2.2e18)
     with harness.Node(home=home) as node:
         loam(home, "pull", home / "brittle.gguf", "--name", "brittle", url=node.url, token=node.token())
-    long_steps = WHOLE.replace("save_steps = 2", "save_steps = 1\nlearning_rate = 0.5\nwarmup_ratio = 1")
-    error = json.loads(start(home, "wild", long_steps, "--model", "brittle", code=6))["error"]
+    return "brittle"
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_a_loss_that_is_no_number_ends_the_run_at_the_checkpoint_before(home, brittle, stage):
+    long_steps = WHOLE.replace("save_steps = 2", f'save_steps = 1\nlearning_rate = 0.5\nwarmup_ratio = 1\nstage = "{stage}"')
+    error = json.loads(start(home, f"wild-{stage}", long_steps, "--model", brittle, code=6))["error"]
     job = newest_job(home)
     bad_step = int(error["message"].split("step ")[1].split(":")[0])
     assert bad_step > 1 and "no number" in error["message"] and "learning_rate" in error["hint"], error

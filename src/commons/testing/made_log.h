@@ -1,4 +1,5 @@
-// A log in memory whose records are made as a test says, by the keys that it says.
+// A log, in memory if nothing else is said, whose records are made as a test says, by the keys that
+// it says.
 #pragma once
 
 #include <mutex>
@@ -12,8 +13,11 @@ namespace loam::commons::testing {
 /// Thread-safe.
 class MadeLog {
  public:
-  explicit MadeLog(std::uint8_t author = 1, std::string_view key = "a log's key")
-      : author_(ledger::testing::key_of(author)), key_hash_(crypto::sha256(as_bytes(key))) {}
+  explicit MadeLog(std::uint8_t author = 1, std::string_view key = "a log's key",
+                   std::unique_ptr<ledger::Storage> storage = ledger::make_memory_storage())
+      : storage_(std::move(storage)),
+        author_(ledger::testing::key_of(author)),
+        key_hash_(crypto::sha256(as_bytes(key))) {}
 
   ledger::RecordId data(std::string_view text, std::string language = "en",
                         std::string model = "tiny") {
@@ -65,7 +69,7 @@ class MadeLog {
 
  private:
   std::mutex mutex_;
-  std::unique_ptr<ledger::Storage> storage_ = ledger::make_memory_storage();
+  std::unique_ptr<ledger::Storage> storage_;
   crypto::SigningKey author_;
   crypto::Digest key_hash_;
   std::int64_t hours_ = 0;
