@@ -26,12 +26,13 @@ void answer_unheard(Context& context, const std::string& next, engine::GenerateR
   // Full: another prompt is being answered so, and this one is left out.
   static_cast<void>(
       context.shadows.try_run([&context, next, request = std::move(request), shown]() mutable {
-        if (context.ending) return;
+        const auto is_over = [&context] { return context.stopping.load(); };
+        if (is_over()) return;
         const auto lease = context.services.residency.acquire(next);
-        if (!lease) return context.services.rollouts.cannot_answer(next);
-        const auto answer = engine::run_to_end(lease->engine(), std::move(request),
-                                               [&context] { return context.ending.load(); });
-        if (context.ending) return;
+        if (is_over()) return;  // which may be why there is none
+        if (!lease) return context.services.rollouts.cannot_answer(next, lease.error());
+        const auto answer = engine::run_to_end(lease->engine(), std::move(request), is_over);
+        if (is_over()) return;
         context.services.rollouts.answered(next, is_faulty(answer, shown));
       }));
 }

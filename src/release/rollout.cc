@@ -21,6 +21,11 @@ std::optional<Stage> parse_stage(std::string_view name) {
   return static_cast<Stage>(found - kStages.begin());
 }
 
+bool is_its_own_fault(ErrorCode code) {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kInvalidArgument ||
+         code == ErrorCode::kNotFound || code == ErrorCode::kUnsupported;
+}
+
 Step count_answer(Rollout& rollout, bool faulty) {
   rollout.answers += 1;
   rollout.faults += faulty ? 1 : 0;

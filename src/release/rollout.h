@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "crypto/digest.h"
 #include "ledger/record_id.h"
 #include "release/votes.h"
@@ -45,6 +46,11 @@ inline constexpr std::uint64_t kShadowFaultsMax = 2;
 inline constexpr std::uint64_t kShareOneOf = 10;
 /// After so many nobody seems to vote; it goes on if what votes there were are not against it.
 inline constexpr std::uint64_t kShareAnswers = 200;
+
+/// Whether an adapter that cannot be loaded, for this, is itself to blame: it is not what it should
+/// be, and never will. All else passes or has another cause: no room beside other models, a node
+/// that stops, a worker that was killed. (That it can be loaded here, the gate saw.)
+bool is_its_own_fault(ErrorCode code);
 
 /// Counts an answer of the new adapter, and says what follows.
 Step count_answer(Rollout& rollout, bool faulty);

@@ -13,8 +13,9 @@ namespace loam::release {
 namespace {
 
 constexpr std::int64_t kLookMs = 1000;
-constexpr std::size_t kVotedMax = 4096;  // answers whose first vote is remembered
-constexpr int kTriesMax = 20;            // to change the book; each waits a tenth of a second
+constexpr std::int64_t kWarnMs = 60'000;  // chosen; each prompt may bring the same trouble
+constexpr std::size_t kVotedMax = 4096;   // answers whose first vote is remembered
+constexpr int kTriesMax = 20;             // to change the book; each waits a tenth of a second
 
 std::string reason_of(const Rollout& rollout) {
   if (rollout.faults > rollout.answers) return "it could not be loaded";
@@ -127,13 +128,24 @@ void Rollouts::answered(const std::string& model, bool faulty) {
     count_later(*tried, [faulty](Rollout& rollout) { return count_answer(rollout, faulty); });
 }
 
-void Rollouts::cannot_answer(const std::string& model) {
-  if (const auto tried = tried_as(model))
-    count_later(*tried, [](Rollout& rollout) {
-      if (!is_on_trial(rollout)) return Step::kStay;
-      rollout.faults = rollout.answers + kShadowFaultsMax + 1;
-      return Step::kRollBack;
+void Rollouts::cannot_answer(const std::string& model, const Error& why) {
+  const auto tried = tried_as(model);
+  if (!tried) return;
+  if (!is_its_own_fault(why.code)) {
+    const bool is_due = seen_.with([&](Seen& seen) {
+      const std::int64_t now = clock_.steady_ms();
+      if (seen.warned_ms && now - *seen.warned_ms < kWarnMs) return false;
+      seen.warned_ms = now;
+      return true;
     });
+    if (is_due) log::warning("channels", "{} is to be tried, but: {}", model, why.message);
+    return;
+  }
+  count_later(*tried, [](Rollout& rollout) {
+    if (!is_on_trial(rollout)) return Step::kStay;
+    rollout.faults = rollout.answers + kShadowFaultsMax + 1;
+    return Step::kRollBack;
+  });
 }
 
 void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {

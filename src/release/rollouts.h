@@ -39,8 +39,9 @@ class Rollouts {
 
   /// What `model` answered was given, or was `faulty`. Counts if the model is being tried.
   void answered(const std::string& model, bool faulty);
-  /// A model that is being tried cannot answer at all: the one before goes on.
-  void cannot_answer(const std::string& model);
+  /// A model that is being tried could not be loaded. If that is its own fault, the one before goes
+  /// on; else this is only said, now and then, and it is tried again.
+  void cannot_answer(const std::string& model, const Error& why);
   /// A vote on an answer of `adapter`. Of each answer, named by a text of any form, the first
   /// vote counts.
   void voted(const std::string& answer, const crypto::Digest& adapter, bool is_down);
@@ -56,6 +57,7 @@ class Rollouts {
     std::map<std::string, Rollout> rollouts;  // by name
     std::map<std::string, std::uint64_t> asked;
     std::deque<std::string> voted;  // the newest last
+    std::optional<std::int64_t> warned_ms;
   };
   void look(Seen& seen, bool at_once);
   /// Whose rollout something counts for. By the time it is counted another may have its name.
