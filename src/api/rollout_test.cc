@@ -22,6 +22,39 @@ ledger::RecordId record(std::uint8_t n) { return {crypto::Digest{n}}; }
 
 using Started = Result<std::unique_ptr<engine::Engine>>;
 
+/// As another engine is, but no answer of it ends well.
+class DyingEngine final : public engine::Engine {
+ public:
+  explicit DyingEngine(std::unique_ptr<Engine> inner) : inner_(std::move(inner)) {}
+  const engine::ModelInfo& info() const override { return inner_->info(); }
+  Result<std::vector<engine::TokenId>> tokenize(std::string_view text,
+                                                engine::SpecialTokens special,
+                                                bool add_bos) override {
+    return inner_->tokenize(text, special, add_bos);
+  }
+  Result<std::string> detokenize(const std::vector<engine::TokenId>& tokens) override {
+    return inner_->detokenize(tokens);
+  }
+  Result<engine::RenderedChat> render(const std::vector<engine::ChatMessage>& messages,
+                                      bool add_generation_prompt) override {
+    return inner_->render(messages, add_generation_prompt);
+  }
+  Result<std::vector<engine::Embedding>> embed(
+      const std::vector<std::vector<engine::TokenId>>& inputs) override {
+    return inner_->embed(inputs);
+  }
+  Result<engine::RequestId> generate(engine::GenerateRequest, engine::EventSink sink) override {
+    sink(engine::RequestFailed{{ErrorCode::kUnavailable, "the worker process died"}});
+    return engine::RequestId{1};
+  }
+  void cancel(engine::RequestId) override {}
+  engine::EngineStats stats() override { return inner_->stats(); }
+  bool broken(std::string*) override { return false; }
+
+ private:
+  const std::unique_ptr<Engine> inner_;
+};
+
 class RolloutApiTest : public testing::NodeTest {
  protected:
   void begin(Stage stage) {
@@ -59,6 +92,14 @@ class RolloutApiTest : public testing::NodeTest {
       if (order.model.name != "sailor:next") return engine::start_fake_engine(order.options, 0);
       ++tried_;
       return fail(code, "load sailor:next: not today");
+    });
+  }
+  /// A worker of the new adapter dies at its first token.
+  void next_dies() {
+    load_as([](const pool::EngineOrder& order) -> Started {
+      auto fake = LOAM_TRY(engine::start_fake_engine(order.options, 0));
+      if (order.model.name != "sailor:next") return fake;
+      return std::make_unique<DyingEngine>(std::move(fake));
     });
   }
   bool is_tried() { return rollout() && rollout()->publication == record(2); }
@@ -210,6 +251,21 @@ TEST_F(RolloutApiTest, ANodeThatStopsWhileItLoadsTriesItAgainNextTime) {
   residency_->begin_stopping();
   app_.reset();
   EXPECT_TRUE(is_tried());
+}
+
+TEST_F(RolloutApiTest, AnswersThatFailInItsEngineEndATrial) {
+  begin(Stage::kShare);
+  next_dies();
+  int failed = 0;
+  for (int i = 0; i < 100; ++i) {
+    failed += post("/v1/chat/completions", std::string(kQuestion), owner_).status == 503 ? 1 : 0;
+    rollouts_->flush();
+  }
+  EXPECT_EQ(failed, 3);
+  EXPECT_FALSE(is_tried());
+  const auto decision = book_.read()->decisions.at(record(2));
+  EXPECT_EQ(decision.state, release::Decision::State::kRolledBack);
+  EXPECT_TRUE(decision.why.contains("3 of them are answers that failed")) << decision.why;
 }
 
 TEST_F(RolloutApiTest, AVoteIsUpOrDownAndOnAnAnswerOfYours) {

@@ -19,11 +19,15 @@ constexpr int kTriesMax = 20;             // to change the book; each waits a te
 
 std::string reason_of(const Rollout& rollout) {
   if (rollout.faults > rollout.answers) return "it could not be loaded";
-  if (rollout.faults > kShadowFaultsMax)
+  if (rollout.stage == Stage::kShadow && rollout.faults > kShadowFaultsMax)
     return format("{} of {} answers that nobody saw were empty, failed or repeated themselves",
                   rollout.faults, rollout.answers);
-  return format("people like it less: {} of {} votes were down, {} of {} on the one before",
-                rollout.votes.down, rollout.votes.all(), rollout.before.down, rollout.before.all());
+  std::string why =
+      format("people like it less: {} of {} votes were down, {} of {} on the one before",
+             rollout.votes.down, rollout.votes.all(), rollout.before.down, rollout.before.all());
+  if (rollout.stage == Stage::kShare && rollout.faults > 0)
+    why += format("; {} of them are answers that failed, of {}", rollout.faults, rollout.answers);
+  return why;
 }
 
 /// What answers under a name goes on as it did before another was tried.
@@ -148,10 +152,10 @@ void Rollouts::cannot_answer(const std::string& model, const Error& why) {
   });
 }
 
-void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
-  const auto concerned = seen_.with([&](Seen& seen) {
-    look(seen, false);
-    std::vector<std::pair<Counted, bool>> out;  // and whether the vote is on the new adapter
+std::vector<std::pair<Rollouts::Counted, bool>> Rollouts::concerned(const std::string& answer,
+                                                                    const crypto::Digest& adapter) {
+  return seen_.with([&](Seen& seen) {
+    std::vector<std::pair<Counted, bool>> out;
     for (const auto& [name, rollout] : seen.rollouts)
       if (rollout.adapter == adapter || rollout.adapter_before == adapter)
         out.emplace_back(Counted{name, rollout.publication}, rollout.adapter == adapter);
@@ -161,10 +165,21 @@ void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, b
     if (seen.voted.size() > kVotedMax) seen.voted.pop_front();
     return out;
   });
-  for (const auto& [what, is_on_new] : concerned)
+}
+
+void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
+  seen_.with([&](Seen& seen) { look(seen, false); });
+  for (const auto& [what, is_on_new] : concerned(answer, adapter))
     count_later(what, [on_new = is_on_new, is_down](Rollout& rollout) {
       return count_vote(rollout, on_new, is_down);
     });
+}
+
+void Rollouts::failed(const std::string& answer, const crypto::Digest& adapter, ErrorCode why) {
+  if (!is_failed_answer(why)) return;
+  for (const auto& [what, is_on_new] : concerned(answer, adapter))
+    count_later(what,
+                [on_new = is_on_new](Rollout& rollout) { return count_failure(rollout, on_new); });
 }
 
 void Rollouts::flush() {

@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "catalog/catalog.h"
 #include "env/clock.h"
@@ -46,6 +48,9 @@ class Rollouts {
   /// vote counts.
   void voted(const std::string& answer, const crypto::Digest& adapter, bool is_down);
 
+  /// An answer of `adapter` that the engine could not end. Reads no file.
+  void failed(const std::string& answer, const crypto::Digest& adapter, ErrorCode why);
+
   /// Waits until all of the above is counted. For tests.
   void flush();
 
@@ -67,6 +72,10 @@ class Rollouts {
   };
   /// That of the adapter which `model` is, if it is being tried.
   std::optional<Counted> tried_as(const std::string& model);
+  /// Those that something said of an answer of `adapter` counts for, and whether that is the new
+  /// one; none if it was said of that answer before.
+  std::vector<std::pair<Counted, bool>> concerned(const std::string& answer,
+                                                  const crypto::Digest& adapter);
   void count_later(const Counted& what, Counting counting);
   void count(const Counted& what, const Counting& counting);
   Result<> take(const std::string& name, const Rollout& rollout, Step step);
