@@ -28,7 +28,7 @@ struct Context {
   Services services;
   Settings settings;
   std::int64_t started_ms = services.clock.steady_ms();
-  std::atomic<bool> stopping = false;  // the node winds up: pulls end, they can be continued
+  std::atomic<bool> stopping = false;  // the node winds up: pulls, and what is unheard, end
   std::atomic<bool> ending = false;    // nobody is served any more: embeddings end
   // Shared with exchanges and generations, which may outlive the App by a moment.
   std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();

@@ -70,6 +70,7 @@ ApiError::ApiError(const Error& error) {
   message = error.hint.empty() ? error.message : format("{} ({})", error.message, error.hint);
   retry_after_s = row.retry_after_s;
   retry_is_futile = row.retry_is_futile;
+  cause = error.code;
 }
 
 ApiError bad_field(std::string name, std::string_view problem) {

@@ -22,6 +22,7 @@ struct ApiError {
   std::optional<std::string> param;  // the field that is wrong, e.g. "messages[0].content"
   int retry_after_s = 0;             // > 0: sent as retry-after
   bool retry_is_futile = false;      // tells clients that retry a 5xx by themselves not to
+  std::optional<ErrorCode> cause;    // that of the error it was made of, if it was; not sent
 
   ApiError() = default;
   /// By the table; the hint becomes part of the message.

@@ -394,6 +394,8 @@ void Generation::handle_one(std::size_t, const engine::RequestFailed& event) {
   Labels labels = model_label();
   labels.emplace_back("code", error_code_name(event.error.code));
   metrics_->add(Metric::kFailures, labels);
+  if (const auto& adapter = lease_.model().adapter; adapter && !context_.stopping)
+    context_.services.rollouts.failed(writer_.head().id, adapter->sha256, event.error.code);
   writer_.fail(event.error);
   stop();
 }

@@ -20,6 +20,41 @@ constexpr std::string_view kQuestion =
 
 ledger::RecordId record(std::uint8_t n) { return {crypto::Digest{n}}; }
 
+using Started = Result<std::unique_ptr<engine::Engine>>;
+
+/// As another engine is, but no answer of it ends well.
+class DyingEngine final : public engine::Engine {
+ public:
+  explicit DyingEngine(std::unique_ptr<Engine> inner) : inner_(std::move(inner)) {}
+  const engine::ModelInfo& info() const override { return inner_->info(); }
+  Result<std::vector<engine::TokenId>> tokenize(std::string_view text,
+                                                engine::SpecialTokens special,
+                                                bool add_bos) override {
+    return inner_->tokenize(text, special, add_bos);
+  }
+  Result<std::string> detokenize(const std::vector<engine::TokenId>& tokens) override {
+    return inner_->detokenize(tokens);
+  }
+  Result<engine::RenderedChat> render(const std::vector<engine::ChatMessage>& messages,
+                                      bool add_generation_prompt) override {
+    return inner_->render(messages, add_generation_prompt);
+  }
+  Result<std::vector<engine::Embedding>> embed(
+      const std::vector<std::vector<engine::TokenId>>& inputs) override {
+    return inner_->embed(inputs);
+  }
+  Result<engine::RequestId> generate(engine::GenerateRequest, engine::EventSink sink) override {
+    sink(engine::RequestFailed{{ErrorCode::kUnavailable, "the worker process died"}});
+    return engine::RequestId{1};
+  }
+  void cancel(engine::RequestId) override {}
+  engine::EngineStats stats() override { return inner_->stats(); }
+  bool broken(std::string*) override { return false; }
+
+ private:
+  const std::unique_ptr<Engine> inner_;
+};
+
 class RolloutApiTest : public testing::NodeTest {
  protected:
   void begin(Stage stage) {
@@ -41,6 +76,33 @@ class RolloutApiTest : public testing::NodeTest {
                                       crypto::sha256(as_bytes(bytes)),
                                       release::source_of(record(publication))));
   }
+  void load_as(pool::EngineStarter starter, std::size_t models_max = 4) {
+    app_.reset();
+    pool::ResidencyOptions options;
+    options.models_max = models_max;
+    residency_ = pool::Residency::create(*catalog_, std::move(starter), options, clock_);
+    app_ =
+        App::create(Services{*catalog_, *residency_, *keys_, *answers_, *log_, *sharing_, *search_,
+                             *following_, *blobs_, *files_, *training_, *rollouts_, clock_, [] {}},
+                    settings_);
+  }
+  /// The new adapter cannot be loaded for this; counts how often it was tried.
+  void next_fails(ErrorCode code) {
+    load_as([this, code](const pool::EngineOrder& order) -> Started {
+      if (order.model.name != "sailor:next") return engine::start_fake_engine(order.options, 0);
+      ++tried_;
+      return fail(code, "load sailor:next: not today");
+    });
+  }
+  /// A worker of the new adapter dies at its first token.
+  void next_dies() {
+    load_as([](const pool::EngineOrder& order) -> Started {
+      auto fake = LOAM_TRY(engine::start_fake_engine(order.options, 0));
+      if (order.model.name != "sailor:next") return fake;
+      return std::make_unique<DyingEngine>(std::move(fake));
+    });
+  }
+  bool is_tried() { return rollout() && rollout()->publication == record(2); }
   using testing::NodeTest::begin;
   testing::Reply ask() {
     const auto reply = post("/v1/chat/completions", std::string(kQuestion), owner_);
@@ -60,6 +122,7 @@ class RolloutApiTest : public testing::NodeTest {
   }
 
   const release::ChannelBook book_{folder_ / "channels"};
+  std::atomic<int> tried_ = 0;
 };
 
 TEST_F(RolloutApiTest, EveryTenthAnswerIsTheNewOnesAndTellsSo) {
@@ -130,6 +193,79 @@ TEST_F(RolloutApiTest, IfItCannotBeLoadedTheOneBeforeAnswersThatPromptToo) {
   ASSERT_TRUE(env::remove_file(catalog_->find("sailor:next")->adapter->file));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
   EXPECT_EQ(rollout()->publication, record(1));
+}
+
+TEST_F(RolloutApiTest, IfNeitherCanBeLoadedTheNewOneIsNotToBlame) {
+  begin(Stage::kShare);
+  load_as([](const pool::EngineOrder&) -> Started {
+    return fail(ErrorCode::kCorrupt, "the base changed");
+  });
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(post("/v1/chat/completions", std::string(kQuestion), owner_).status, 500);
+  EXPECT_TRUE(is_tried());
+}
+
+TEST_F(RolloutApiTest, WhatPassesLeavesItOnTrialAndTheOneBeforeAnswersMeanwhile) {
+  begin(Stage::kShare);
+  for (const ErrorCode code :
+       {ErrorCode::kResourceExhausted, ErrorCode::kUnavailable, ErrorCode::kDeadlineExceeded}) {
+    next_fails(code);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
+    EXPECT_TRUE(is_tried()) << error_code_name(code);
+  }
+  EXPECT_EQ(tried_, 3);
+}
+
+TEST_F(RolloutApiTest, NoRoomBesideTheOneBeforeIsNotItsFault) {
+  begin(Stage::kShare);
+  load_as(
+      [](const pool::EngineOrder& order) { return engine::start_fake_engine(order.options, 0); },
+      1);
+  const auto in_use = residency_->acquire("sailor");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(text_of(at(ask().json, "model")), "sailor");
+  EXPECT_TRUE(is_tried());
+}
+
+TEST_F(RolloutApiTest, InTheShadowToo) {
+  begin(Stage::kShadow);
+  next_fails(ErrorCode::kResourceExhausted);
+  // The third try comes after the second was counted, if it was.
+  while (tried_ < 3) ask();
+  EXPECT_TRUE(is_tried());
+  EXPECT_EQ(rollout()->answers, 0U);
+  next_fails(ErrorCode::kCorrupt);
+  for (int i = 0; i < 500 && is_tried(); ++i) ask();
+  EXPECT_FALSE(is_tried());
+}
+
+TEST_F(RolloutApiTest, ANodeThatStopsWhileItLoadsTriesItAgainNextTime) {
+  begin(Stage::kShadow);
+  load_as([this](const pool::EngineOrder& order) -> Started {
+    if (order.model.name != "sailor:next") return engine::start_fake_engine(order.options, 0);
+    ++tried_;
+    while (!order.stop.stop_requested()) std::this_thread::yield();
+    return fail(ErrorCode::kNotFound, "load sailor:next: stopped half-way");
+  });
+  while (tried_ == 0) ask();
+  app_->begin_stopping();
+  residency_->begin_stopping();
+  app_.reset();
+  EXPECT_TRUE(is_tried());
+}
+
+TEST_F(RolloutApiTest, AnswersThatFailInItsEngineEndATrial) {
+  begin(Stage::kShare);
+  next_dies();
+  int failed = 0;
+  for (int i = 0; i < 100; ++i) {
+    failed += post("/v1/chat/completions", std::string(kQuestion), owner_).status == 503 ? 1 : 0;
+    rollouts_->flush();
+  }
+  EXPECT_EQ(failed, 3);
+  EXPECT_FALSE(is_tried());
+  const auto decision = book_.read()->decisions.at(record(2));
+  EXPECT_EQ(decision.state, release::Decision::State::kRolledBack);
+  EXPECT_TRUE(decision.why.contains("3 of them are answers that failed")) << decision.why;
 }
 
 TEST_F(RolloutApiTest, AVoteIsUpOrDownAndOnAnAnswerOfYours) {

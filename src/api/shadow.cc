@@ -5,16 +5,16 @@
 
 #include "dataset/repetition.h"
 #include "engine/whole_answer.h"
+#include "release/rollout.h"
 
 namespace loam::api {
 namespace {
 
 constexpr std::uint32_t kTokensMax = 256;  // enough to see it repeat itself
 
-bool is_faulty(const Result<engine::WholeAnswer>& answer, const std::string& shown) {
-  if (!answer) return true;
-  if (answer->text.find_first_not_of(" \n\t") == std::string::npos) return !shown.empty();
-  return dataset::repetition_of(answer->text) && !dataset::repetition_of(shown);
+bool is_faulty(const engine::WholeAnswer& answer, const std::string& shown) {
+  if (answer.text.find_first_not_of(" \n\t") == std::string::npos) return !shown.empty();
+  return dataset::repetition_of(answer.text) && !dataset::repetition_of(shown);
 }
 
 }  // namespace
@@ -26,13 +26,16 @@ void answer_unheard(Context& context, const std::string& next, engine::GenerateR
   // Full: another prompt is being answered so, and this one is left out.
   static_cast<void>(
       context.shadows.try_run([&context, next, request = std::move(request), shown]() mutable {
-        if (context.ending) return;
+        const auto is_over = [&context] { return context.stopping.load(); };
+        if (is_over()) return;
         const auto lease = context.services.residency.acquire(next);
-        if (!lease) return context.services.rollouts.cannot_answer(next);
-        const auto answer = engine::run_to_end(lease->engine(), std::move(request),
-                                               [&context] { return context.ending.load(); });
-        if (context.ending) return;
-        context.services.rollouts.answered(next, is_faulty(answer, shown));
+        if (is_over()) return;  // which may be why there is none
+        if (!lease) return context.services.rollouts.cannot_answer(next, lease.error());
+        const auto answer = engine::run_to_end(lease->engine(), std::move(request), is_over);
+        if (is_over()) return;
+        // As if it had not been asked: its queue was full.
+        if (!answer && !release::is_failed_answer(answer.error().code)) return;
+        context.services.rollouts.answered(next, !answer || is_faulty(*answer, shown));
       }));
 }
 

@@ -37,9 +37,13 @@ void with_answering_model(Context& context, const Call& call, const std::string&
                           std::optional<std::int64_t> keep_alive_s, const WithLease& body) {
   const std::string chosen = context.services.rollouts.answering(name);
   if (chosen == name) return with_model(context, call, name, keep_alive_s, body);
-  with_lease(context, call, chosen, keep_alive_s, body, [=, &context](const ApiError&) {
-    context.services.rollouts.cannot_answer(chosen);
-    with_model(context, call, name, keep_alive_s, body);
+  with_lease(context, call, chosen, keep_alive_s, body, [=, &context](const ApiError& error) {
+    with_model(context, call, name, keep_alive_s, [=, &context](const pool::Lease& lease) {
+      // Here, because what keeps the one before from answering too is not the new one's fault.
+      if (error.cause && !context.stopping)
+        context.services.rollouts.cannot_answer(chosen, {*error.cause, error.message});
+      return body(lease);
+    });
   });
 }
 

@@ -17,7 +17,8 @@ void with_model(Context& context, const Call& call, const std::string& name,
                 std::optional<std::int64_t> keep_alive_s, WithLease body);
 
 /// The same for an answer of `name`, which an adapter that is being tried under that name may give
-/// instead; if that cannot be loaded, it is not tried any longer.
+/// instead. If that cannot be loaded, `name` itself answers; and if the adapter is to blame, it is
+/// not tried any longer.
 void with_answering_model(Context& context, const Call& call, const std::string& name,
                           std::optional<std::int64_t> keep_alive_s, const WithLease& body);
 

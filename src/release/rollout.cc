@@ -21,6 +21,16 @@ std::optional<Stage> parse_stage(std::string_view name) {
   return static_cast<Stage>(found - kStages.begin());
 }
 
+bool is_its_own_fault(ErrorCode code) {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kInvalidArgument ||
+         code == ErrorCode::kNotFound || code == ErrorCode::kUnsupported;
+}
+
+bool is_failed_answer(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kInternal ||
+         code == ErrorCode::kCorrupt || code == ErrorCode::kUnsupported;
+}
+
 Step count_answer(Rollout& rollout, bool faulty) {
   rollout.answers += 1;
   rollout.faults += faulty ? 1 : 0;
@@ -50,6 +60,16 @@ Step count_vote(Rollout& rollout, bool on_new, bool is_down) {
   return rollout.stage == Stage::kShare && rollout.score <= kNotWorse ? Step::kAll : Step::kStay;
 }
 
+Step count_failure(Rollout& rollout, bool on_new) {
+  // Later failures would add up over years in which nobody votes.
+  if (!is_on_trial(rollout)) return Step::kStay;
+  if (on_new) {
+    rollout.answers += 1;
+    rollout.faults += 1;
+  }
+  return count_vote(rollout, on_new, true);
+}
+
 Rollout in_stage(Rollout rollout, Stage stage) {
   rollout.stage = stage;
   rollout.answers = 0;
@@ -59,8 +79,9 @@ Rollout in_stage(Rollout rollout, Stage stage) {
 }
 
 std::string rollout_text(const Rollout& rollout) {
-  return format("{}, {} answers, {} up, {} down", stage_name(rollout.stage), rollout.answers,
-                rollout.votes.up, rollout.votes.down);
+  return format("{}, {} answers, {} up, {} down{}", stage_name(rollout.stage), rollout.answers,
+                rollout.votes.up, rollout.votes.down,
+                rollout.faults == 0 ? "" : format(", {} faulty", rollout.faults));
 }
 
 }  // namespace loam::release

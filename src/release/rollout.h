@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "crypto/digest.h"
 #include "ledger/record_id.h"
 #include "release/votes.h"
@@ -28,8 +29,8 @@ struct Rollout {
   crypto::Digest adapter_before{};  // all zero: there was none
   Stage stage = Stage::kShadow;
   std::uint64_t answers = 0;  // of the new adapter in this stage
-  std::uint64_t faults = 0;   // of them empty, failed or repeating themselves; in the shadow only
-  Votes votes;                // on the new adapter's answers, in all stages
+  std::uint64_t faults = 0;   // of them failed; in the shadow also empty or repeating themselves
+  Votes votes;                // on the new adapter's answers, in all stages; failed ones are down
   Votes before;               // on those of the adapter before it, as far as they were counted
   std::int64_t score = 0;     // of the stage's test, in millionths
   friend bool operator==(const Rollout&, const Rollout&) = default;
@@ -46,10 +47,22 @@ inline constexpr std::uint64_t kShareOneOf = 10;
 /// After so many nobody seems to vote; it goes on if what votes there were are not against it.
 inline constexpr std::uint64_t kShareAnswers = 200;
 
+/// Whether an adapter that cannot be loaded, for this, is itself to blame: it is not what it should
+/// be, and never will. All else passes or has another cause: no room beside other models, a node
+/// that stops, a worker that was killed. (That it can be loaded here, the gate saw.)
+bool is_its_own_fault(ErrorCode code);
+
+/// Whether an answer that the engine began and could not end, for this, counts against what
+/// answered: its worker died, or made no sense. A full queue or a request that cannot be does not.
+bool is_failed_answer(ErrorCode code);
+
 /// Counts an answer of the new adapter, and says what follows.
 Step count_answer(Rollout& rollout, bool faulty);
 /// Counts a vote on an answer of the new adapter (`on_new`) or of the one before.
 Step count_vote(Rollout& rollout, bool on_new, bool is_down);
+/// Counts an answer of either that failed, while the new one is on trial: as a vote down, because
+/// whoever asked got nothing. Of both, because what kills one worker may be the machine.
+Step count_failure(Rollout& rollout, bool on_new);
 /// The rollout in its next stage, in which its test begins anew.
 Rollout in_stage(Rollout rollout, Stage stage);
 

@@ -72,6 +72,37 @@ TEST(Rollout, VotesOnTheOneBeforeOnlySayWhatIsUsual) {
   EXPECT_EQ(rollout.votes, Votes{});
 }
 
+TEST(Rollout, ThreeAnswersThatFailEndAShare) {
+  Rollout rollout = in(Stage::kShare);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(count_answer(rollout, false), Step::kStay);
+  EXPECT_EQ(count_failure(rollout, true), Step::kStay);
+  EXPECT_EQ(count_failure(rollout, true), Step::kStay);
+  EXPECT_EQ(count_failure(rollout, true), Step::kRollBack);
+  EXPECT_EQ(rollout.faults, 3U);
+  EXPECT_EQ(rollout.answers, 33U);
+}
+
+TEST(Rollout, WhereTheOneBeforeFailsTooItTakesMore) {
+  Rollout rollout = in(Stage::kShare);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(count_failure(rollout, false), Step::kStay);
+  EXPECT_EQ(rollout.faults, 0U);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(count_failure(rollout, true), Step::kStay);
+}
+
+TEST(Rollout, AfterItsTrialFailuresDoNotAddUp) {
+  Rollout rollout = in(Stage::kAll);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(count_failure(rollout, true), Step::kStay);
+  EXPECT_EQ(rollout.votes, Votes{});
+}
+
+TEST(Rollout, OnlyWhatIsWrongWithTheAnswererIsAFailedAnswer) {
+  EXPECT_TRUE(is_failed_answer(ErrorCode::kUnavailable));
+  EXPECT_TRUE(is_failed_answer(ErrorCode::kInternal));
+  for (const ErrorCode code : {ErrorCode::kResourceExhausted, ErrorCode::kInvalidArgument,
+                               ErrorCode::kCancelled, ErrorCode::kDeadlineExceeded})
+    EXPECT_FALSE(is_failed_answer(code)) << error_code_name(code);
+}
+
 TEST(Rollout, ANewStageBeginsItsTestAnewAndKeepsTheVotes) {
   Rollout rollout = in(Stage::kShare);
   count_vote(rollout, true, true);

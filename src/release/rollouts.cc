@@ -13,16 +13,21 @@ namespace loam::release {
 namespace {
 
 constexpr std::int64_t kLookMs = 1000;
-constexpr std::size_t kVotedMax = 4096;  // answers whose first vote is remembered
-constexpr int kTriesMax = 20;            // to change the book; each waits a tenth of a second
+constexpr std::int64_t kWarnMs = 60'000;  // chosen; each prompt may bring the same trouble
+constexpr std::size_t kVotedMax = 4096;   // answers whose first vote is remembered
+constexpr int kTriesMax = 20;             // to change the book; each waits a tenth of a second
 
 std::string reason_of(const Rollout& rollout) {
   if (rollout.faults > rollout.answers) return "it could not be loaded";
-  if (rollout.faults > kShadowFaultsMax)
+  if (rollout.stage == Stage::kShadow && rollout.faults > kShadowFaultsMax)
     return format("{} of {} answers that nobody saw were empty, failed or repeated themselves",
                   rollout.faults, rollout.answers);
-  return format("people like it less: {} of {} votes were down, {} of {} on the one before",
-                rollout.votes.down, rollout.votes.all(), rollout.before.down, rollout.before.all());
+  std::string why =
+      format("people like it less: {} of {} votes were down, {} of {} on the one before",
+             rollout.votes.down, rollout.votes.all(), rollout.before.down, rollout.before.all());
+  if (rollout.stage == Stage::kShare && rollout.faults > 0)
+    why += format("; {} of them are answers that failed, of {}", rollout.faults, rollout.answers);
+  return why;
 }
 
 /// What answers under a name goes on as it did before another was tried.
@@ -127,19 +132,30 @@ void Rollouts::answered(const std::string& model, bool faulty) {
     count_later(*tried, [faulty](Rollout& rollout) { return count_answer(rollout, faulty); });
 }
 
-void Rollouts::cannot_answer(const std::string& model) {
-  if (const auto tried = tried_as(model))
-    count_later(*tried, [](Rollout& rollout) {
-      if (!is_on_trial(rollout)) return Step::kStay;
-      rollout.faults = rollout.answers + kShadowFaultsMax + 1;
-      return Step::kRollBack;
+void Rollouts::cannot_answer(const std::string& model, const Error& why) {
+  const auto tried = tried_as(model);
+  if (!tried) return;
+  if (!is_its_own_fault(why.code)) {
+    const bool is_due = seen_.with([&](Seen& seen) {
+      const std::int64_t now = clock_.steady_ms();
+      if (seen.warned_ms && now - *seen.warned_ms < kWarnMs) return false;
+      seen.warned_ms = now;
+      return true;
     });
+    if (is_due) log::warning("channels", "{} is to be tried, but: {}", model, why.message);
+    return;
+  }
+  count_later(*tried, [](Rollout& rollout) {
+    if (!is_on_trial(rollout)) return Step::kStay;
+    rollout.faults = rollout.answers + kShadowFaultsMax + 1;
+    return Step::kRollBack;
+  });
 }
 
-void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
-  const auto concerned = seen_.with([&](Seen& seen) {
-    look(seen, false);
-    std::vector<std::pair<Counted, bool>> out;  // and whether the vote is on the new adapter
+std::vector<std::pair<Rollouts::Counted, bool>> Rollouts::concerned(const std::string& answer,
+                                                                    const crypto::Digest& adapter) {
+  return seen_.with([&](Seen& seen) {
+    std::vector<std::pair<Counted, bool>> out;
     for (const auto& [name, rollout] : seen.rollouts)
       if (rollout.adapter == adapter || rollout.adapter_before == adapter)
         out.emplace_back(Counted{name, rollout.publication}, rollout.adapter == adapter);
@@ -149,10 +165,21 @@ void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, b
     if (seen.voted.size() > kVotedMax) seen.voted.pop_front();
     return out;
   });
-  for (const auto& [what, is_on_new] : concerned)
+}
+
+void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
+  seen_.with([&](Seen& seen) { look(seen, false); });
+  for (const auto& [what, is_on_new] : concerned(answer, adapter))
     count_later(what, [on_new = is_on_new, is_down](Rollout& rollout) {
       return count_vote(rollout, on_new, is_down);
     });
+}
+
+void Rollouts::failed(const std::string& answer, const crypto::Digest& adapter, ErrorCode why) {
+  if (!is_failed_answer(why)) return;
+  for (const auto& [what, is_on_new] : concerned(answer, adapter))
+    count_later(what,
+                [on_new = is_on_new](Rollout& rollout) { return count_failure(rollout, on_new); });
 }
 
 void Rollouts::flush() {

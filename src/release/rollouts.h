@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "catalog/catalog.h"
 #include "env/clock.h"
@@ -39,11 +41,15 @@ class Rollouts {
 
   /// What `model` answered was given, or was `faulty`. Counts if the model is being tried.
   void answered(const std::string& model, bool faulty);
-  /// A model that is being tried cannot answer at all: the one before goes on.
-  void cannot_answer(const std::string& model);
+  /// A model that is being tried could not be loaded. If that is its own fault, the one before goes
+  /// on; else this is only said, now and then, and it is tried again.
+  void cannot_answer(const std::string& model, const Error& why);
   /// A vote on an answer of `adapter`. Of each answer, named by a text of any form, the first
   /// vote counts.
   void voted(const std::string& answer, const crypto::Digest& adapter, bool is_down);
+
+  /// An answer of `adapter` that the engine could not end. Reads no file.
+  void failed(const std::string& answer, const crypto::Digest& adapter, ErrorCode why);
 
   /// Waits until all of the above is counted. For tests.
   void flush();
@@ -56,6 +62,7 @@ class Rollouts {
     std::map<std::string, Rollout> rollouts;  // by name
     std::map<std::string, std::uint64_t> asked;
     std::deque<std::string> voted;  // the newest last
+    std::optional<std::int64_t> warned_ms;
   };
   void look(Seen& seen, bool at_once);
   /// Whose rollout something counts for. By the time it is counted another may have its name.
@@ -65,6 +72,10 @@ class Rollouts {
   };
   /// That of the adapter which `model` is, if it is being tried.
   std::optional<Counted> tried_as(const std::string& model);
+  /// Those that something said of an answer of `adapter` counts for, and whether that is the new
+  /// one; none if it was said of that answer before.
+  std::vector<std::pair<Counted, bool>> concerned(const std::string& answer,
+                                                  const crypto::Digest& adapter);
   void count_later(const Counted& what, Counting counting);
   void count(const Counted& what, const Counting& counting);
   Result<> take(const std::string& name, const Rollout& rollout, Step step);

@@ -146,11 +146,24 @@ TEST_F(RolloutsTest, OfAnAnswerOnlyTheFirstVoteCounts) {
 TEST_F(RolloutsTest, OneThatCannotBeLoadedIsNotTriedAnyLonger) {
   begin(Stage::kShare);
   // Twice: the second is counted when the one before answers again, which must not suffer for it.
-  for (int i = 0; i < 2; ++i) rollouts_->cannot_answer("sailor:next");
+  for (int i = 0; i < 2; ++i)
+    rollouts_->cannot_answer("sailor:next", {ErrorCode::kCorrupt, "it does not fit the model"});
   rollouts_->flush();
   EXPECT_FALSE(catalog_->find("sailor:next"));
   EXPECT_EQ(answers_as("sailor"), old_);
   EXPECT_EQ(book_.read()->decisions.at(record(2)).why, "it could not be loaded");
+}
+
+TEST_F(RolloutsTest, OneThatCannotBeLoadedNowIsTriedAgain) {
+  begin(Stage::kShadow);
+  for (const ErrorCode code :
+       {ErrorCode::kResourceExhausted, ErrorCode::kUnavailable, ErrorCode::kDeadlineExceeded,
+        ErrorCode::kCancelled, ErrorCode::kPermissionDenied, ErrorCode::kInternal})
+    for (int i = 0; i < 5; ++i) rollouts_->cannot_answer("sailor:next", {code, "not now"});
+  rollouts_->flush();
+  EXPECT_EQ(rollout()->publication, record(2));
+  EXPECT_EQ(rollout()->answers, 0U);
+  EXPECT_TRUE(catalog_->find("sailor:next"));
 }
 
 TEST_F(RolloutsTest, AnInterruptedStepIsMadeOnce) {
