@@ -79,6 +79,9 @@ Result<int> list(Invocation& invocation) {
                     decision_text(content, one),
                     relative_time(one.time_s * 1000, invocation.clock.wall_ms())});
   }
+  if (invocation.globals.json)
+    for (const auto& [channel, why] : offers.unread)
+      console.json(codec::Object{{"channel", channel.id}, {"trouble", why}});
   if (invocation.globals.json || invocation.globals.quiet) return 0;
   if (rows.empty())
     console.note("no followed log has published an adapter; loam follow add URL --key VKEY");

@@ -12,6 +12,7 @@
 #include "cli/log_source.h"
 #include "cli/record_progress.h"
 #include "cli/training.h"
+#include "commons/follow.h"
 #include "dataset/build.h"
 #include "dataset/parallel.h"
 #include "env/file.h"
@@ -317,7 +318,10 @@ Result<std::vector<Channel>> read_channels(const Invocation& invocation) {
                 .url = text_at(*log, "url"),
                 .key = text_at(*log, "key"),
                 .origin = text_at(*log, "origin"),
+                .trouble = {},
                 .policy = {}};
+    if (text_at(*log, "state") == commons::state_name(commons::FollowState::kRefused))
+      one.trouble = text_at(*log, "trouble");
     if (const auto policy = content.policies.find(one.id); policy != content.policies.end())
       one.policy = policy->second;
     out.push_back(std::move(one));
@@ -343,14 +347,24 @@ const Channel* Offers::channel_of(const FoundPublication& one) const {
 
 Result<Offers> read_offers(Invocation& invocation) {
   Offers out;
-  out.channels = LOAM_TRY(read_channels(invocation));
-  NamedLogs logs;
-  for (const Channel& channel : out.channels) {
+  NamedLogs logs{.from = {}, .keys = {}, .if_unreadable = IfUnreadable::kSkip};
+  for (Channel& channel : LOAM_TRY(read_channels(invocation))) {
+    if (!channel.trouble.empty()) {
+      invocation.console.warn(
+          printable(format("channel {} is left out: {}", channel.id, channel.trouble)));
+      out.unread.emplace_back(channel, channel.trouble);
+      continue;
+    }
     logs.from.push_back(channel.url);
     logs.keys.push_back(channel.key);
+    out.channels.push_back(std::move(channel));
   }
   out.published = LOAM_TRY(Published::open(invocation, logs));
   invocation.console.progress("");
+  for (const UnreadLog& log : out.published->unread())
+    if (const auto of = std::ranges::find(out.channels, log.from, &Channel::url);
+        of != out.channels.end())
+      out.unread.emplace_back(*of, log.why.message);
   std::map<const Channel*, std::size_t> offered;  // each by itself: none crowds another out
   for (FoundPublication& one : out.published->list()) {
     const Channel* const channel = out.channel_of(one);
