@@ -51,7 +51,13 @@ class WorkFolder {
 Result<catalog::Model> base_of(catalog::Catalog& catalog, const release::Manifest& manifest) {
   const std::string hash = crypto::digest_hex(manifest.base.sha256);
   auto found = catalog.find(hash);
-  if (found || found.error().code != ErrorCode::kNotFound) return found;
+  if (found) {
+    // A damaged file of this machine is no fault of the publication.
+    const auto file = catalog.open_verified(*found);
+    if (file) return found;
+    return fail(ErrorCode::kUnavailable, file.error().message, file.error().hint);
+  }
+  if (found.error().code != ErrorCode::kNotFound) return found;
   return fail(ErrorCode::kNotFound,
               format("take {}: its base, {}, is not here", manifest.name, manifest.base.name),
               manifest.base.source.empty()
@@ -393,8 +399,7 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);
     // What may be there tomorrow is tried again.
-    if (error.code != ErrorCode::kCancelled && error.code != ErrorCode::kUnavailable &&
-        error.code != ErrorCode::kNotFound)
+    if (!release::may_pass(error.code) && error.code != ErrorCode::kNotFound)
       LOAM_TRY(decide(release::Decision::State::kRefused, error.message));
     return std::unexpected(std::move(error));
   }
