@@ -20,6 +20,7 @@
 #include "release/gate_summary.h"
 #include "release/publish.h"
 #include "release/rollouts.h"
+#include "release/take_up.h"
 #include "release/taken.h"
 
 namespace loam::cli {
@@ -239,31 +240,6 @@ Result<catalog::Model> add_candidate(catalog::Catalog& catalog, const Offers& of
                              path, file.sha256, release::source_of(one.id));
 }
 
-/// Has `candidate` answer under `name`: at once, or, if an adapter of a channel answers there and
-/// the order says so, when it has proved itself beside that one.
-Result<Taken> settle(catalog::Catalog& catalog, const release::ChannelBook& book,
-                     const catalog::Model& candidate, const TakeOrder& order,
-                     const ledger::RecordId& publication) {
-  const auto there = LOAM_TRY(release::find_taken(catalog, order.name));
-  Taken out;
-  out.replaced = there.has_value();
-  out.on_trial = out.replaced && order.on_trial;
-  out.model = out.on_trial ? LOAM_TRY(catalog.copy(candidate.name, release::next_name(order.name)))
-                           : LOAM_TRY(release::settle(catalog, candidate.name, order.name));
-  release::Rollout rollout;
-  rollout.publication = publication;
-  rollout.adapter = candidate.adapter->sha256;
-  rollout.stage = out.on_trial ? release::Stage::kShadow : release::Stage::kAll;
-  LOAM_TRY(book.change([&](release::ChannelBook::Content& content) {
-    if (there) {
-      rollout.adapter_before = there->adapter->sha256;
-      rollout.before = content.rollouts[order.name].votes;
-    }
-    content.rollouts[order.name] = rollout;
-  }));
-  return out;
-}
-
 release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
   const Channel* const channel = offers.channel_of(one);
   return channel == nullptr ? release::ChannelPolicy{} : channel->policy;
@@ -275,9 +251,11 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const std::optional<CommittedNonce>& committed,
                                const release::ChannelBook& book) {
   const release::ChannelPolicy policy = policy_of(offers, one);
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  // Else it is found after the gate's minutes that the name is another model's.
+  static_cast<void>(LOAM_TRY(release::find_taken(*catalog, order.name)));
   const auto examined = LOAM_TRY(verified(invocation, offers, one));
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
-  const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {
     std::optional<gate::Report> report;
@@ -298,12 +276,25 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                          attested.doubt),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
-    Taken out = LOAM_TRY(settle(*catalog, book, candidate, order, one.id));
-    out.report = std::move(report);
-    out.attestations = attested.passed;
-    return out;
+    release::TakenUp up = LOAM_TRY(release::take_up(
+        *catalog, book,
+        {.candidate = candidate.name,
+         .publication = one.id,
+         .name = order.name,
+         .on_trial = order.on_trial,
+         .why = report ? "the gate here says pass"
+                       : format("{} attest that it passed", attested.passed),
+         .now_ms = invocation.clock.wall_ms()}));
+    return Taken{.model = std::move(up.model),
+                 .adapter_of = to_text(one.id),
+                 .report = std::move(report),
+                 .attestations = attested.passed,
+                 .replaced = up.replaced,
+                 .on_trial = up.on_trial};
   }();
-  LOAM_TRY(catalog->remove(candidate.name));
+  // What was decided stays decided.
+  if (const auto removed = catalog->remove(candidate.name); !removed)
+    invocation.console.warn(printable(removed.error().message));
   return judged;
 }
 
@@ -385,9 +376,6 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   const env::FileLock alone = LOAM_TRY(book.lock());
   order.name = LOAM_TRY(catalog::checked_name(order.name.empty() ? one.payload.name : order.name));
   const std::string& name = order.name;
-  const auto decide = [&](release::Decision::State state, std::string why) {
-    return book.decide(one.id, {state, name, std::move(why), invocation.clock.wall_ms()});
-  };
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
   // Before anything of it is fetched, so that what draws the slice does not depend on what it is.
@@ -400,13 +388,10 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
     error.message = format("take {}: {}", name, error.message);
     // What may be there tomorrow is tried again.
     if (!release::may_pass(error.code) && error.code != ErrorCode::kNotFound)
-      LOAM_TRY(decide(release::Decision::State::kRefused, error.message));
+      LOAM_TRY(book.decide(one.id, {release::Decision::State::kRefused, name, error.message,
+                                    invocation.clock.wall_ms()}));
     return std::unexpected(std::move(error));
   }
-  taken->adapter_of = to_text(one.id);
-  LOAM_TRY(decide(release::Decision::State::kTaken,
-                  taken->report ? "the gate here says pass"
-                                : format("{} attest that it passed", taken->attestations)));
   return taken;
 }
 
@@ -414,7 +399,6 @@ Result<RolledBack> roll_back(Invocation& invocation, const std::string& name,
                              const std::string& why) {
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto book = LOAM_TRY(channel_book(invocation));
-  const env::FileLock alone = LOAM_TRY(book.lock());
   const auto model = LOAM_TRY(catalog->find(name));
   return RolledBack{model.name, LOAM_TRY(release::give_up(*catalog, book, model.name, why,
                                                           invocation.clock.wall_ms()))};
