@@ -18,6 +18,7 @@ namespace loam::catalog {
 namespace {
 
 constexpr std::size_t kHashCharactersMin = 8;  // of a hash that stands for a name
+constexpr int kHoldTriesMax = 50;              // each waits a tenth of a second; chosen
 constexpr std::string_view kLatest = ":latest";
 constexpr std::size_t kNameShownMax = 128;  // of somebody's input in a message
 
@@ -177,8 +178,13 @@ class CatalogImpl final : public Catalog {
  private:
   /// Against other processes: a training's, beside the node.
   Result<env::FileLock> hold() const {
+    const auto is_held = [](const Result<env::FileLock>& lock) {
+      return !lock && lock.error().code == ErrorCode::kAlreadyExists;
+    };
     auto held = env::FileLock::acquire(lock_);
-    if (held || held.error().code != ErrorCode::kAlreadyExists) return held;
+    for (int tries = 1; tries < kHoldTriesMax && is_held(held); ++tries)
+      held = env::FileLock::acquire(lock_);
+    if (!is_held(held)) return held;
     return fail(
         ErrorCode::kUnavailable,
         "change the catalogue of models: another process does (" + held.error().message + ")",

@@ -79,6 +79,9 @@ Result<int> list(Invocation& invocation) {
                     decision_text(content, one),
                     relative_time(one.time_s * 1000, invocation.clock.wall_ms())});
   }
+  if (invocation.globals.json)
+    for (const auto& [channel, why] : offers.unread)
+      console.json(codec::Object{{"channel", channel.id}, {"trouble", why}});
   if (invocation.globals.json || invocation.globals.quiet) return 0;
   if (rows.empty())
     console.note("no followed log has published an adapter; loam follow add URL --key VKEY");
@@ -228,6 +231,9 @@ Verb channel_verb() {
 
   Verb one = inner_verb("take", "Verifies, gates and adopts a publication",
                         {"loam channel take sailor", "loam channel take loam1... --attest"});
+  one.details =
+      "The one that answered under its name is kept for `loam rollback`; one that is on trial there "
+      "is given up.";
   one.arguments = {
       {"PUBLICATION", "", &options->what,
        "Its ID, its name, or the beginning of its adapter's hash.", true},

@@ -1,6 +1,7 @@
 #include "cli/published.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/format.h"
 #include "base/parse.h"
@@ -10,6 +11,7 @@
 #include "cli/training.h"
 #include "commons/copy_source.h"
 #include "dataset/parallel.h"
+#include "http/client.h"
 
 namespace loam::cli {
 namespace {
@@ -45,6 +47,19 @@ Result<std::unique_ptr<ledger::LogSource>> named_log(const Invocation& invocatio
   return copy;
 }
 
+struct OpenedLog {
+  crypto::VerifierKey key;
+  std::unique_ptr<ledger::LogSource> source;
+  std::unique_ptr<release::BlobSource> blobs;
+};
+
+Result<OpenedLog> open_named(const Invocation& invocation, const std::string& where,
+                             const std::string& key) {
+  const auto parsed = LOAM_TRY(crypto::parse_verifier_key(key));
+  return OpenedLog{parsed, LOAM_TRY(named_log(invocation, where, parsed)),
+                   LOAM_TRY(blobs_beside(where))};
+}
+
 /// What `what` means as the beginning of an adapter's hash; empty if it is none.
 std::string hash_of(const Invocation& invocation, const std::string& what) {
   const bool is_hash = what.size() >= kHashDigitsMin &&
@@ -58,38 +73,60 @@ std::string hash_of(const Invocation& invocation, const std::string& what) {
 
 }  // namespace
 
+void Published::leave_out(Invocation& invocation, const std::string& from, const Error& why) {
+  const std::string shown = from.contains("://") ? http::shown_url(from) : from;
+  invocation.console.warn(printable(format("{} is left out: {}", shown, why.message)));
+  unread_.push_back({from, why});
+}
+
 Result<std::unique_ptr<Published>> Published::open(Invocation& invocation, const NamedLogs& logs) {
   if (logs.from.size() != logs.keys.size())
     return fail(ErrorCode::kInvalidArgument,
                 format("{} logs and {} keys: each --from needs a --key", logs.from.size(),
                        logs.keys.size()),
                 "whoever runs a log publishes its key; `loam ledger head` shows this node's");
+  const InterruptGuard guard;
   std::unique_ptr<Published> out(new Published());
   std::vector<dataset::LogInput> inputs;
   std::vector<std::unique_ptr<release::BlobSource>> blobs;
+  std::map<std::string, std::string> named;  // by the key's name
   const auto add = [&](const crypto::VerifierKey& key, std::unique_ptr<ledger::LogSource> source) {
     inputs.push_back({.key = key, .source = source.get(), .height = {}, .on_bundle = {}});
     out->sources_.push_back(std::move(source));
   };
   for (std::size_t i = 0; i < logs.from.size(); ++i) {
-    const auto key = LOAM_TRY(crypto::parse_verifier_key(logs.keys[i]));
-    add(key, LOAM_TRY(named_log(invocation, logs.from[i], key)));
-    blobs.push_back(LOAM_TRY(blobs_beside(logs.from[i])));
+    const std::string& from = logs.from[i];
+    auto log = open_named(invocation, from, logs.keys[i]);
+    if (!log && (logs.if_unreadable == IfUnreadable::kFail ||
+                 log.error().code == ErrorCode::kCancelled))
+      return std::unexpected(log.error());
+    if (!log) {
+      out->leave_out(invocation, from, log.error());
+      continue;
+    }
+    named[log->key.name] = from;
+    add(log->key, std::move(log->source));
+    blobs.push_back(std::move(log->blobs));
   }
   auto own = open_own_log(invocation);
-  if (!own && inputs.empty()) return std::unexpected(own.error());
+  if (!own && logs.from.empty()) return std::unexpected(own.error());
   if (own) {
-    const bool named = std::ranges::any_of(
-        inputs, [&](const dataset::LogInput& input) { return input.key == own->key; });
     out->own_ = *std::move(own);
     // An empty log may have no checkpoint yet.
-    if (!named && env::stamp(out->own_->folder / "checkpoint"))
+    if (!named.contains(out->own_->key.name) && env::stamp(out->own_->folder / "checkpoint"))
       add(out->own_->key, ledger::open_own_log(out->own_->folder, *out->own_->storage));
     blobs.push_back(release::open_blob_folder(LOAM_TRY(folders_of(invocation)).data / "public"));
   }
-  const InterruptGuard guard;
-  out->facts_ = LOAM_TRY(dataset::gather(std::move(inputs), ledger::kPublicNet,
-                                         dataset::usual_threads(), RecordProgress(invocation)));
+  const auto on_unreadable = [&](const crypto::VerifierKey& log, const Error& why) -> Result<> {
+    const auto from = named.find(log.name);
+    if (logs.if_unreadable == IfUnreadable::kFail || from == named.end())
+      return std::unexpected(why);
+    out->leave_out(invocation, from->second, why);
+    return {};
+  };
+  out->facts_ =
+      LOAM_TRY(dataset::gather(std::move(inputs), ledger::kPublicNet, dataset::usual_threads(),
+                               RecordProgress(invocation), on_unreadable));
   out->blobs_ = release::any_blobs(std::move(blobs));
   out->archive_ = release::archive_of(out->facts_, *out->blobs_);
   return out;

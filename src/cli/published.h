@@ -14,10 +14,23 @@
 
 namespace loam::cli {
 
+/// What a log that cannot be read does to the others.
+enum class IfUnreadable : std::uint8_t {
+  kFail,  // nothing is shown: it was asked for
+  kSkip,  // it is left out, and said to be
+};
+
 /// Logs, each with its key at the same place, whose node's files lie beside it: https://.../log and
 /// https://.../blob.
 struct NamedLogs {
   std::vector<std::string> from, keys;
+  IfUnreadable if_unreadable = IfUnreadable::kFail;
+};
+
+/// A log that was left out.
+struct UnreadLog {
+  std::string from;  // as it was named
+  Error why;
 };
 
 struct FoundPublication {
@@ -34,13 +47,15 @@ class Published {
  public:
   /// Reads and verifies this machine's own log, if it has one, and `logs`: of one that is followed
   /// and cannot be reached the copy here, and says so.
-  /// @error NotFound  no log at all. @error Corrupt  a log that is damaged. @error Cancelled.
+  /// @error NotFound  no log at all. @error Corrupt  a log that is damaged, unless it may be left
+  ///        out; this machine's own never is. @error Cancelled.
   static Result<std::unique_ptr<Published>> open(Invocation& invocation, const NamedLogs& logs);
 
   release::Archive& archive() { return *archive_; }
   release::Attestations attestations(const ledger::RecordId& publication) const {
     return release::attestations_of(facts_, publication);
   }
+  const std::vector<UnreadLog>& unread() const { return unread_; }
   /// The publications of adapters, the newest first.
   std::vector<FoundPublication> list() const;
   /// By the record's id; by at least 8 digits of an adapter's hash; by the name of a model in the
@@ -50,8 +65,11 @@ class Published {
 
  private:
   Published() = default;
+  void leave_out(Invocation& invocation, const std::string& from, const Error& why);
+
   std::optional<OwnLog> own_;
   std::vector<std::unique_ptr<ledger::LogSource>> sources_;
+  std::vector<UnreadLog> unread_;
   dataset::Facts facts_;
   std::unique_ptr<release::BlobSource> blobs_;
   std::unique_ptr<release::Archive> archive_;

@@ -12,6 +12,7 @@
 #include "cli/log_source.h"
 #include "cli/record_progress.h"
 #include "cli/training.h"
+#include "commons/follow.h"
 #include "dataset/build.h"
 #include "dataset/parallel.h"
 #include "env/file.h"
@@ -19,6 +20,7 @@
 #include "release/gate_summary.h"
 #include "release/publish.h"
 #include "release/rollouts.h"
+#include "release/take_up.h"
 #include "release/taken.h"
 
 namespace loam::cli {
@@ -50,7 +52,13 @@ class WorkFolder {
 Result<catalog::Model> base_of(catalog::Catalog& catalog, const release::Manifest& manifest) {
   const std::string hash = crypto::digest_hex(manifest.base.sha256);
   auto found = catalog.find(hash);
-  if (found || found.error().code != ErrorCode::kNotFound) return found;
+  if (found) {
+    // A damaged file of this machine is no fault of the publication.
+    const auto file = catalog.open_verified(*found);
+    if (file) return found;
+    return fail(ErrorCode::kUnavailable, file.error().message, file.error().hint);
+  }
+  if (found.error().code != ErrorCode::kNotFound) return found;
   return fail(ErrorCode::kNotFound,
               format("take {}: its base, {}, is not here", manifest.name, manifest.base.name),
               manifest.base.source.empty()
@@ -232,31 +240,6 @@ Result<catalog::Model> add_candidate(catalog::Catalog& catalog, const Offers& of
                              path, file.sha256, release::source_of(one.id));
 }
 
-/// Has `candidate` answer under `name`: at once, or, if an adapter of a channel answers there and
-/// the order says so, when it has proved itself beside that one.
-Result<Taken> settle(catalog::Catalog& catalog, const release::ChannelBook& book,
-                     const catalog::Model& candidate, const TakeOrder& order,
-                     const ledger::RecordId& publication) {
-  const auto there = LOAM_TRY(release::find_taken(catalog, order.name));
-  Taken out;
-  out.replaced = there.has_value();
-  out.on_trial = out.replaced && order.on_trial;
-  out.model = out.on_trial ? LOAM_TRY(catalog.copy(candidate.name, release::next_name(order.name)))
-                           : LOAM_TRY(release::settle(catalog, candidate.name, order.name));
-  release::Rollout rollout;
-  rollout.publication = publication;
-  rollout.adapter = candidate.adapter->sha256;
-  rollout.stage = out.on_trial ? release::Stage::kShadow : release::Stage::kAll;
-  LOAM_TRY(book.change([&](release::ChannelBook::Content& content) {
-    if (there) {
-      rollout.adapter_before = there->adapter->sha256;
-      rollout.before = content.rollouts[order.name].votes;
-    }
-    content.rollouts[order.name] = rollout;
-  }));
-  return out;
-}
-
 release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
   const Channel* const channel = offers.channel_of(one);
   return channel == nullptr ? release::ChannelPolicy{} : channel->policy;
@@ -268,9 +251,11 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const std::optional<CommittedNonce>& committed,
                                const release::ChannelBook& book) {
   const release::ChannelPolicy policy = policy_of(offers, one);
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  // Else it is found after the gate's minutes that the name is another model's.
+  static_cast<void>(LOAM_TRY(release::find_taken(*catalog, order.name)));
   const auto examined = LOAM_TRY(verified(invocation, offers, one));
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
-  const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {
     std::optional<gate::Report> report;
@@ -291,12 +276,25 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                          attested.doubt),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
-    Taken out = LOAM_TRY(settle(*catalog, book, candidate, order, one.id));
-    out.report = std::move(report);
-    out.attestations = attested.passed;
-    return out;
+    release::TakenUp up = LOAM_TRY(release::take_up(
+        *catalog, book,
+        {.candidate = candidate.name,
+         .publication = one.id,
+         .name = order.name,
+         .on_trial = order.on_trial,
+         .why = report ? "the gate here says pass"
+                       : format("{} attest that it passed", attested.passed),
+         .now_ms = invocation.clock.wall_ms()}));
+    return Taken{.model = std::move(up.model),
+                 .adapter_of = to_text(one.id),
+                 .report = std::move(report),
+                 .attestations = attested.passed,
+                 .replaced = up.replaced,
+                 .on_trial = up.on_trial};
   }();
-  LOAM_TRY(catalog->remove(candidate.name));
+  // What was decided stays decided.
+  if (const auto removed = catalog->remove(candidate.name); !removed)
+    invocation.console.warn(printable(removed.error().message));
   return judged;
 }
 
@@ -317,7 +315,10 @@ Result<std::vector<Channel>> read_channels(const Invocation& invocation) {
                 .url = text_at(*log, "url"),
                 .key = text_at(*log, "key"),
                 .origin = text_at(*log, "origin"),
+                .trouble = {},
                 .policy = {}};
+    if (text_at(*log, "state") == commons::state_name(commons::FollowState::kRefused))
+      one.trouble = text_at(*log, "trouble");
     if (const auto policy = content.policies.find(one.id); policy != content.policies.end())
       one.policy = policy->second;
     out.push_back(std::move(one));
@@ -343,14 +344,24 @@ const Channel* Offers::channel_of(const FoundPublication& one) const {
 
 Result<Offers> read_offers(Invocation& invocation) {
   Offers out;
-  out.channels = LOAM_TRY(read_channels(invocation));
-  NamedLogs logs;
-  for (const Channel& channel : out.channels) {
+  NamedLogs logs{.from = {}, .keys = {}, .if_unreadable = IfUnreadable::kSkip};
+  for (Channel& channel : LOAM_TRY(read_channels(invocation))) {
+    if (!channel.trouble.empty()) {
+      invocation.console.warn(
+          printable(format("channel {} is left out: {}", channel.id, channel.trouble)));
+      out.unread.emplace_back(channel, channel.trouble);
+      continue;
+    }
     logs.from.push_back(channel.url);
     logs.keys.push_back(channel.key);
+    out.channels.push_back(std::move(channel));
   }
   out.published = LOAM_TRY(Published::open(invocation, logs));
   invocation.console.progress("");
+  for (const UnreadLog& log : out.published->unread())
+    if (const auto of = std::ranges::find(out.channels, log.from, &Channel::url);
+        of != out.channels.end())
+      out.unread.emplace_back(*of, log.why.message);
   std::map<const Channel*, std::size_t> offered;  // each by itself: none crowds another out
   for (FoundPublication& one : out.published->list()) {
     const Channel* const channel = out.channel_of(one);
@@ -365,9 +376,6 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   const env::FileLock alone = LOAM_TRY(book.lock());
   order.name = LOAM_TRY(catalog::checked_name(order.name.empty() ? one.payload.name : order.name));
   const std::string& name = order.name;
-  const auto decide = [&](release::Decision::State state, std::string why) {
-    return book.decide(one.id, {state, name, std::move(why), invocation.clock.wall_ms()});
-  };
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
   // Before anything of it is fetched, so that what draws the slice does not depend on what it is.
@@ -379,15 +387,11 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);
     // What may be there tomorrow is tried again.
-    if (error.code != ErrorCode::kCancelled && error.code != ErrorCode::kUnavailable &&
-        error.code != ErrorCode::kNotFound)
-      LOAM_TRY(decide(release::Decision::State::kRefused, error.message));
+    if (!release::may_pass(error.code) && error.code != ErrorCode::kNotFound)
+      LOAM_TRY(book.decide(one.id, {release::Decision::State::kRefused, name, error.message,
+                                    invocation.clock.wall_ms()}));
     return std::unexpected(std::move(error));
   }
-  taken->adapter_of = to_text(one.id);
-  LOAM_TRY(decide(release::Decision::State::kTaken,
-                  taken->report ? "the gate here says pass"
-                                : format("{} attest that it passed", taken->attestations)));
   return taken;
 }
 
@@ -395,7 +399,6 @@ Result<RolledBack> roll_back(Invocation& invocation, const std::string& name,
                              const std::string& why) {
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto book = LOAM_TRY(channel_book(invocation));
-  const env::FileLock alone = LOAM_TRY(book.lock());
   const auto model = LOAM_TRY(catalog->find(name));
   return RolledBack{model.name, LOAM_TRY(release::give_up(*catalog, book, model.name, why,
                                                           invocation.clock.wall_ms()))};

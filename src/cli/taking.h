@@ -18,6 +18,7 @@ struct Channel {
   std::string id;  // of `loam follow ls`
   std::string url, key;
   std::string origin;
+  std::string trouble;  // why nothing of it is to be believed: it contradicts itself; else empty
   release::ChannelPolicy policy;
 };
 
@@ -30,13 +31,16 @@ Result<release::ChannelBook> channel_book(const Invocation& invocation);
 
 /// Publications of followed logs, and what reads them.
 struct Offers {
-  std::vector<Channel> channels;
+  std::vector<Channel> channels;  // without those that contradict themselves
   std::unique_ptr<Published> published;
   /// Of followed logs, the newest first; of each log some, if it has many.
   std::vector<FoundPublication> found;
+  /// Channels of which nothing is offered because they cannot be read, each with why.
+  std::vector<std::pair<Channel, std::string>> unread;
 
   const Channel* channel_of(const FoundPublication& one) const;
 };
+/// One log that cannot be read keeps none of the others back: it is named on stderr.
 /// @error What Published::open() returns.
 Result<Offers> read_offers(Invocation& invocation);
 

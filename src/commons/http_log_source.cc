@@ -10,12 +10,6 @@ namespace {
 constexpr std::int64_t kRequestTime_ms = 120'000;
 constexpr std::int64_t kStallTime_ms = 20'000;
 
-/// 410: retracted, 451: not served; and file stores answer 403 for what is not there. To a reader
-/// they all mean that there is nothing.
-bool is_gone(int status) {
-  return status == 403 || status == 404 || status == 410 || status == 451;
-}
-
 class HttpLogSource : public ledger::LogSource {
  public:
   HttpLogSource(std::string url, std::function<bool()> should_stop)
@@ -55,6 +49,11 @@ class HttpLogSource : public ledger::LogSource {
 };
 
 }  // namespace
+
+// 410: retracted, 451: not served; and file stores answer 403 for what is not there.
+bool is_gone(int status) {
+  return status == 403 || status == 404 || status == 410 || status == 451;
+}
 
 Result<std::unique_ptr<ledger::LogSource>> open_http_log(std::string url,
                                                          std::function<bool()> should_stop) {

@@ -9,6 +9,9 @@
 
 namespace loam::commons {
 
+/// Whether an answer of this status says that there is nothing, rather than that it may come later.
+bool is_gone(int status);
+
 /// The log below `url`, which ends in /log or wherever its checkpoint lies; a slash at its end is
 /// allowed. Nothing is asked for yet. Every reply is bounded in size and time; redirects are not
 /// followed. Messages name the URL without user, password and query.

@@ -156,6 +156,23 @@ class Walk {
   LogState state_{places_, log_, out_.entries};
 };
 
+/// Adds one log. Of one that cannot be read nothing stays.
+Result<> add_log(Facts& facts, LogInput input, const ledger::NetId& net, std::size_t threads,
+                 const OnProgress& on_progress, const OnUnreadable& on_unreadable) {
+  const std::size_t log = facts.logs.size();
+  const crypto::VerifierKey key = input.key;
+  auto read = Walk(std::move(input), net, threads, log, facts.places).run(on_progress);
+  if (read) {
+    facts.logs.push_back(*std::move(read));
+    return {};
+  }
+  if (read.error().code == ErrorCode::kCancelled || !on_unreadable)
+    return std::unexpected(std::move(read).error());
+  LOAM_TRY(on_unreadable(key, read.error()));
+  std::erase_if(facts.places, [&](const auto& place) { return place.second.log == log; });
+  return {};
+}
+
 /// A retraction may stand in another log than what it withdraws. Who may write it, the log of what
 /// it withdraws says. Within one log, its rules decided already.
 void apply_retractions_across(Facts& facts) {
@@ -216,15 +233,14 @@ std::vector<VoteFact> Facts::votes_on(const ledger::RecordId& id) const {
 }
 
 Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::size_t threads,
-                     const OnProgress& on_progress) {
+                     const OnProgress& on_progress, const OnUnreadable& on_unreadable) {
   std::ranges::sort(logs, {}, [](const LogInput& log) { return log.key.name; });
+  const auto twice = std::ranges::adjacent_find(logs, {}, &LogInput::key);
+  if (twice != logs.end())
+    return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", twice->key.name));
   Facts out;
-  for (LogInput& log : logs) {
-    if (!out.logs.empty() && out.logs.back().key == log.key)
-      return fail(ErrorCode::kInvalidArgument, format("log {}: it was named twice", log.key.name));
-    out.logs.push_back(
-        LOAM_TRY(Walk(std::move(log), net, threads, out.logs.size(), out.places).run(on_progress)));
-  }
+  for (LogInput& log : logs)
+    LOAM_TRY(add_log(out, std::move(log), net, threads, on_progress, on_unreadable));
   apply_retractions_across(out);
   count_votes(out);
   return out;

@@ -96,11 +96,16 @@ struct Facts {
 /// Told how far it is; false ends the work with Cancelled.
 using OnProgress = std::function<bool(std::string_view what, std::uint64_t done, std::uint64_t of)>;
 
+/// Told of a log that cannot be read; an error ends the work, else the log is left out as if it had
+/// not been named.
+using OnUnreadable = std::function<Result<>(const crypto::VerifierKey& log, const Error& why)>;
+
 /// Reads every record under each log's checkpoint, on `threads` threads, and checks all that a
 /// reader must check: docs/formats/log.md, rules 1, 3, 4 and 6.
+/// @param on_unreadable  if empty, the first log that cannot be read ends the work with its error.
 /// @error Corrupt  names the log and the record. @error InvalidArgument  a log twice, or a height
 ///        past its checkpoint. @error Cancelled. Else as LogSource::read().
 Result<Facts> gather(std::vector<LogInput> logs, const ledger::NetId& net, std::size_t threads,
-                     const OnProgress& on_progress);
+                     const OnProgress& on_progress, const OnUnreadable& on_unreadable = {});
 
 }  // namespace loam::dataset

@@ -1,8 +1,10 @@
 #include "release/blobs.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/format.h"
+#include "commons/http_log_source.h"
 #include "http/client.h"
 
 namespace loam::release {
@@ -37,7 +39,7 @@ class HttpBlobs final : public BlobSource {
     request.body_bytes_max = bytes_max;
     auto reply = LOAM_TRY(http::fetch(request, should_stop_));
     if (reply.status == 200) return std::move(reply.body);
-    return fail(reply.status / 100 == 4 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+    return fail(commons::is_gone(reply.status) ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
                 format("GET {}/{}: answers {}", name_, crypto::digest_hex(digest), reply.status));
   }
   std::string name() const override { return name_; }
@@ -54,15 +56,24 @@ class AnyBlobs final : public BlobSource {
       : sources_(std::move(sources)) {}
 
   Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
-    Result<std::string> out = fail(ErrorCode::kNotFound, "there is no such file");
+    std::optional<Error> passing;
+    std::optional<Result<std::string>> damaged;
     for (const auto& source : sources_) {
       auto content = source->read(digest, bytes_max);
       if (content && crypto::sha256(as_bytes(*content)) == digest) return content;
       if (!content && content.error().code == ErrorCode::kCancelled) return content;
-      const bool says_more = content || content.error().code != ErrorCode::kNotFound;
-      if (!out && out.error().code == ErrorCode::kNotFound && says_more) out = std::move(content);
+      if (!content && content.error().code == ErrorCode::kNotFound) continue;
+      // Too much for what may lie there is damage.
+      if (!content && may_pass(content.error().code) &&
+          content.error().code != ErrorCode::kResourceExhausted) {
+        if (!passing) passing = std::move(content).error();
+      } else if (!damaged) {
+        damaged = std::move(content);
+      }
     }
-    return out;
+    if (passing) return std::unexpected(*std::move(passing));
+    if (damaged) return *std::move(damaged);
+    return fail(ErrorCode::kNotFound, "there is no such file");
   }
   std::string name() const override {
     std::string out;
@@ -76,13 +87,34 @@ class AnyBlobs final : public BlobSource {
 
 }  // namespace
 
+bool may_pass(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kResourceExhausted:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kInternal: return true;
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kUnsupported: return false;
+  }
+  std::unreachable();
+}
+
 std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources) {
   return std::make_unique<AnyBlobs>(std::move(sources));
 }
 
 Result<std::string> read_blob(BlobSource& source, const crypto::Digest& digest,
                               std::uint64_t bytes_max) {
-  std::string content = LOAM_TRY(source.read(digest, bytes_max));
+  auto read = source.read(digest, bytes_max);
+  if (!read && read.error().code == ErrorCode::kResourceExhausted)
+    return fail(ErrorCode::kCorrupt, format("file {} from {}: {}", crypto::digest_hex(digest),
+                                            source.name(), read.error().message));
+  std::string content = LOAM_TRY(std::move(read));
   const crypto::Digest found = crypto::sha256(as_bytes(content));
   if (found == digest) return content;
   return fail(ErrorCode::kCorrupt,

@@ -13,6 +13,10 @@
 
 namespace loam::release {
 
+/// Whether what failed so may work later: then it says nothing of a publication. What is damaged,
+/// gone or refused stays so.
+bool may_pass(ErrorCode code);
+
 /// Twins: a folder, a node's URL, and maps in tests. @thread one at a time.
 class BlobSource {
  public:
@@ -25,8 +29,8 @@ class BlobSource {
   virtual std::string name() const = 0;
 };
 
-/// The file with this hash. @error Corrupt  what is kept under the hash is another file; says of
-/// which hash it is. Else as BlobSource::read().
+/// The file with this hash. @error Corrupt  what is kept under the hash is another file, or is
+/// larger than `bytes_max`; says what is wrong. Else as BlobSource::read().
 Result<std::string> read_blob(BlobSource& source, const crypto::Digest& digest,
                               std::uint64_t bytes_max);
 
@@ -39,7 +43,8 @@ std::unique_ptr<BlobSource> open_blob_folder(env::Path folder);
 Result<std::unique_ptr<BlobSource>> open_http_blobs(std::string url,
                                                     std::function<bool()> should_stop = {});
 
-/// The first whole file that one of `sources` has; if none is whole, the first there is.
+/// The first whole file that one of `sources` has. If none is whole: the first error that may pass,
+/// since the file may be where nobody answered; else the first damaged file that there is.
 std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources);
 
 }  // namespace loam::release

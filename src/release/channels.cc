@@ -17,6 +17,8 @@ using codec::Object;
 using codec::Value;
 
 constexpr std::uint64_t kBookBytesMax = std::uint64_t{16} << 20;
+/// Each waits a tenth of a second. An edit that changes the catalogue may copy a file. Chosen.
+constexpr int kEditTriesMax = 100;
 constexpr std::array<std::string_view, 3> kAdoptions = {"off", "ask", "auto"};
 constexpr std::array<std::string_view, 3> kDecisions = {"taken", "refused", "rolled back"};
 
@@ -161,12 +163,30 @@ Result<ChannelBook::Content> ChannelBook::read() const {
   return parse_book(*text);
 }
 
-Result<> ChannelBook::change(const std::function<void(Content&)>& change) const {
+Result<> ChannelBook::Edit::save() const {
+  return env::write_file_atomic(path_, book_text(content), 0600);
+}
+
+Result<ChannelBook::Edit> ChannelBook::edit() const {
   LOAM_TRY(env::make_folder(folder_));
-  const env::FileLock held = LOAM_TRY(env::FileLock::acquire(folder_ / "book.lock"));
-  Content content = LOAM_TRY(read());
-  change(content);
-  return env::write_file_atomic(path(), book_text(content), 0600);
+  const env::Path lock = folder_ / "book.lock";
+  auto held = env::FileLock::acquire(lock);
+  for (int tries = 1; tries < kEditTriesMax && !held; ++tries) {
+    if (held.error().code != ErrorCode::kAlreadyExists) break;
+    held = env::FileLock::acquire(lock);
+  }
+  if (!held && held.error().code == ErrorCode::kAlreadyExists)
+    return fail(ErrorCode::kUnavailable,
+                format("change the list of channels: {}", held.error().message),
+                "try again in a moment");
+  if (!held) return std::unexpected(held.error());
+  return Edit(LOAM_TRY(read()), path(), *std::move(held));
+}
+
+Result<> ChannelBook::change(const std::function<void(Content&)>& change) const {
+  Edit edit = LOAM_TRY(this->edit());
+  change(edit.content);
+  return edit.save();
 }
 
 Result<> ChannelBook::set_policy(const std::string& log, ChannelPolicy policy) const {

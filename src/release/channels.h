@@ -44,7 +44,7 @@ struct Decision {
 };
 std::string_view decision_name(Decision::State state);  // "taken", "refused", "rolled back"
 
-/// A file of the home. Programs may change it one at a time: update() waits for none.
+/// A file of the home, which the node and the command line change.
 class ChannelBook {
  public:
   struct Content {
@@ -55,13 +55,32 @@ class ChannelBook {
   };
   explicit ChannelBook(env::Path folder) : folder_(std::move(folder)) {}
 
+  /// The book, while nobody else changes it. What must go together with it, such as names in the
+  /// catalogue, is changed while this lives.
+  class Edit {
+   public:
+    Content content;
+    /// Puts it into the book.
+    Result<> save() const;
+
+   private:
+    friend ChannelBook;
+    Edit(Content all, env::Path path, env::FileLock held)
+        : content(std::move(all)), path_(std::move(path)), held_(std::move(held)) {}
+    env::Path path_;
+    env::FileLock held_;
+  };
+
   /// Empty if nothing was decided yet. @error Corrupt  the file.
   Result<Content> read() const;
-  /// @error AlreadyExists  another program changes it. What read() returns.
+  /// Waits some seconds for others. @error Unavailable  it took longer. What read() returns.
+  Result<Edit> edit() const;
+  /// One edit of the book alone. @error as edit().
   Result<> change(const std::function<void(Content&)>& change) const;
   Result<> set_policy(const std::string& log, ChannelPolicy policy) const;
   Result<> decide(const ledger::RecordId& publication, Decision decision) const;
-  /// Held by who takes publications: one at a time. @error AlreadyExists.
+  /// Held by who takes publications, for as long as that takes: one at a time.
+  /// @error AlreadyExists.
   Result<env::FileLock> lock() const;
 
   const env::Path& folder() const { return folder_; }

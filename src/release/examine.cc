@@ -56,9 +56,7 @@ class Examination {
     auto content = read_blob(blobs_, file.sha256, file_bytes_max(name));
     if (!content) {
       const ErrorCode code = content.error().code;
-      if (code != ErrorCode::kNotFound && code != ErrorCode::kCorrupt &&
-          code != ErrorCode::kResourceExhausted)
-        return content;
+      if (may_pass(code)) return content;
       part.faults.push_back(
           code == ErrorCode::kNotFound
               ? format("{}: {} is not in {}", name, crypto::digest_hex(file.sha256), blobs_.name())

@@ -44,9 +44,8 @@ struct Examined {
 /// set's root; every proof; and that the licence is that of the parts. What is wrong, a missing
 /// file too, is in the parts' faults.
 /// @param read_gate  may be empty: what the report says is then a claim.
-/// @error NotFound, Corrupt, Unsupported  the manifest itself. @error Unavailable  the source is
-/// not
-///        there.
+/// @error NotFound, Corrupt, Unsupported  the manifest itself. @error whatever may_pass()  a file
+///        could not be fetched.
 Result<Examined> examine(const crypto::Digest& manifest, BlobSource& blobs,
                          const ReadGate& read_gate, std::size_t threads);
 

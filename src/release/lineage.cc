@@ -51,6 +51,13 @@ class FactsArchive final : public Archive {
   std::map<ledger::RecordId, Retraction> retractions_;
 };
 
+Error not_fetched(const ledger::RecordId& id, Error why) {
+  if (why.code == ErrorCode::kCancelled) return why;
+  why.message = format("publication {}: it could not be fetched: {}", to_text(id), why.message);
+  if (why.hint.empty()) why.hint = "nothing is known to be wrong with it: try again later";
+  return why;
+}
+
 class Walk {
  public:
   Walk(Archive& archive, const WalkOptions& options) : archive_(archive), options_(options) {}
@@ -107,9 +114,8 @@ class Walk {
     auto examined =
         examine(payload->manifest, archive_.blobs(), options_.read_gate, options_.threads);
     if (!examined) {
-      const ErrorCode code = examined.error().code;
-      if (code == ErrorCode::kUnavailable || code == ErrorCode::kCancelled)
-        return std::unexpected(std::move(examined).error());
+      if (may_pass(examined.error().code))
+        return std::unexpected(not_fetched(id, std::move(examined).error()));
       part.faults.push_back(format("manifest {}: {}", crypto::digest_hex(payload->manifest),
                                    examined.error().message));
     } else {
@@ -130,7 +136,7 @@ class Walk {
   Result<> look_at_base(Part& part, const Manifest::Base& base) {
     if (!options_.find_base) return {};
     const auto found = options_.find_base(base);
-    if (!found && found.error().code == ErrorCode::kCancelled)
+    if (!found && may_pass(found.error().code))
       return std::unexpected(found.error());
     if (!found)
       part.faults.push_back(found.error().message);

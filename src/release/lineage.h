@@ -60,7 +60,7 @@ struct Lineage {
 /// Follows the publication `id` and those that it descends from, and verifies all that is at hand.
 /// A missing parent, a cycle, and whatever was changed are faults, named in the tree.
 /// @error NotFound  no log at hand has it. @error InvalidArgument  it is no publication of an
-///        adapter. @error Unavailable, Cancelled  as BlobSource::read().
+///        adapter. @error whatever may_pass()  a file could not be fetched: no fault of it.
 Result<Lineage> walk(Archive& archive, const ledger::RecordId& id, const WalkOptions& options);
 
 /// The publication in `record`. @error InvalidArgument  another kind or type.

@@ -22,6 +22,8 @@ using testing::MadePublication;
 class BlobMap final : public BlobSource {
  public:
   Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
+    const auto failing = failures.find(digest);
+    if (failing != failures.end()) return fail(failing->second, "no answer");
     const auto found = files.find(digest);
     if (found == files.end()) return fail(ErrorCode::kNotFound, "no such file");
     if (found->second.size() > bytes_max) return fail(ErrorCode::kResourceExhausted, "large");
@@ -29,6 +31,7 @@ class BlobMap final : public BlobSource {
   }
   std::string name() const override { return "a list"; }
   std::map<crypto::Digest, std::string> files;
+  std::map<crypto::Digest, ErrorCode> failures;
 };
 
 /// An archive that a test may make lie.
@@ -145,6 +148,41 @@ TEST_F(LineageTest, EveryFileThatIsChangedOrMissingIsNamed) {
     archive_.files.files[manifest_.file(name).sha256] = before;
   }
   EXPECT_EQ(all_faults(), "");
+}
+
+TEST_F(LineageTest, WhatCannotBeFetchedForNowIsNoFault) {
+  std::vector<crypto::Digest> all{manifest_sha256_};
+  for (const Manifest::File& one : manifest_.files) all.push_back(one.sha256);
+  for (const crypto::Digest& sha256 : all)
+    for (const ErrorCode code :
+         {ErrorCode::kDeadlineExceeded, ErrorCode::kUnavailable, ErrorCode::kInternal}) {
+      archive_.files.failures = {{sha256, code}};
+      const auto out = walk(archive_, id_, {.read_gate = gate_summary, .threads = 1});
+      ASSERT_FALSE(out);
+      EXPECT_EQ(out.error().code, code);
+      EXPECT_TRUE(out.error().message.contains("could not be fetched")) << out.error().message;
+    }
+  // Of a parent just so; and a file that is too large is a fault.
+  archive_.files.failures.clear();
+  const ledger::RecordId parent = id_of("a parent");
+  publish(parent, {});
+  const crypto::Digest of_parent = manifest_sha256_;
+  publish(id_, {parent});
+  archive_.files.failures = {{of_parent, ErrorCode::kDeadlineExceeded}};
+  EXPECT_EQ(walk(archive_, id_, {}).error().code, ErrorCode::kDeadlineExceeded);
+  archive_.files.failures = {{manifest_.file(kGateFile).sha256, ErrorCode::kResourceExhausted}};
+  EXPECT_TRUE(all_faults().contains(std::string(kGateFile) + ": ")) << all_faults();
+}
+
+TEST_F(LineageTest, ABaseThatCannotBeReadForNowIsNoFault) {
+  const auto walked_with = [&](ErrorCode code) {
+    return walk(archive_, id_,
+                {.read_gate = gate_summary,
+                 .find_base = [=](const auto&) -> Result<bool> { return fail(code, "the disk"); },
+                 .threads = 1});
+  };
+  EXPECT_EQ(walked_with(ErrorCode::kUnavailable).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(walked_with(ErrorCode::kCorrupt)->faults.size(), 1U);
 }
 
 TEST_F(LineageTest, AManifestThatWasChangedOrIsGoneIsNamed) {

@@ -15,7 +15,6 @@ namespace {
 constexpr std::int64_t kLookMs = 1000;
 constexpr std::int64_t kWarnMs = 60'000;  // chosen; each prompt may bring the same trouble
 constexpr std::size_t kVotedMax = 4096;   // answers whose first vote is remembered
-constexpr int kTriesMax = 20;             // to change the book; each waits a tenth of a second
 
 std::string reason_of(const Rollout& rollout) {
   if (rollout.faults > rollout.answers) return "it could not be loaded";
@@ -44,23 +43,11 @@ std::optional<Rollout> without_next(catalog::Catalog& catalog, const std::string
   return out;
 }
 
-Result<> remove_if_there(catalog::Catalog& catalog, const std::string& name) {
-  const auto removed = catalog.remove(name);
-  if (!removed && removed.error().code != ErrorCode::kNotFound)
-    return std::unexpected(removed.error());
-  return {};
-}
-
-bool has_adapter(const catalog::Model& model, const crypto::Digest& adapter) {
-  return model.adapter && model.adapter->sha256 == adapter;
-}
-
-}  // namespace
-
-Result<std::optional<catalog::Model>> give_up(catalog::Catalog& catalog, const ChannelBook& book,
-                                              const std::string& name, const std::string& why,
-                                              std::int64_t now_ms) {
-  const auto content = LOAM_TRY(book.read());
+/// give_up() in a book that is held; the caller saves it.
+Result<std::optional<catalog::Model>> give_up_in(catalog::Catalog& catalog,
+                                                 ChannelBook::Content& content,
+                                                 const std::string& name, const std::string& why,
+                                                 std::int64_t now_ms) {
   const auto model = LOAM_TRY(catalog.find(name));
   auto publication = publication_of(model);
   if (!publication)
@@ -73,16 +60,25 @@ Result<std::optional<catalog::Model>> give_up(catalog::Catalog& catalog, const C
   if (found != content.rollouts.end() && is_on_trial(found->second)) {
     publication = found->second.publication;
     goes_on = without_next(catalog, model.name, found->second);
-    LOAM_TRY(remove_if_there(catalog, next_name(model.name)));
+    LOAM_TRY(remove_taken(catalog, next_name(model.name)));
   } else if (found == content.rollouts.end() || has_adapter(model, found->second.adapter)) {
     // Else this was cut short after the next line: the one before answers already.
     back = LOAM_TRY(unsettle(catalog, model.name));
   }
-  LOAM_TRY(book.change([&](ChannelBook::Content& all) {
-    all.decisions[*publication] = {Decision::State::kRolledBack, model.name, why, now_ms};
-    all.rollouts.erase(model.name);
-    if (goes_on) all.rollouts[model.name] = *goes_on;
-  }));
+  content.decisions[*publication] = {Decision::State::kRolledBack, model.name, why, now_ms};
+  content.rollouts.erase(model.name);
+  if (goes_on) content.rollouts[model.name] = *goes_on;
+  return back;
+}
+
+}  // namespace
+
+Result<std::optional<catalog::Model>> give_up(catalog::Catalog& catalog, const ChannelBook& book,
+                                              const std::string& name, const std::string& why,
+                                              std::int64_t now_ms) {
+  auto edit = LOAM_TRY(book.edit());
+  auto back = LOAM_TRY(give_up_in(catalog, edit.content, name, why, now_ms));
+  LOAM_TRY(edit.save());
   return back;
 }
 
@@ -193,44 +189,40 @@ void Rollouts::count_later(const Counted& what, Counting counting) {
 }
 
 void Rollouts::count(const Counted& what, const Counting& counting) {
-  const std::string& name = what.name;
-  std::optional<Rollout> now;
-  Step step = Step::kStay;
-  Result<> done;
-  for (int tries = 0; tries < kTriesMax; ++tries) {
-    done = book_.change([&](ChannelBook::Content& content) {
-      const auto found = content.rollouts.find(name);
-      if (found == content.rollouts.end() || found->second.publication != what.publication) return;
-      step = counting(found->second);
-      now = found->second;
-    });
-    if (done || done.error().code != ErrorCode::kAlreadyExists) break;
-  }
-  if (done && now && step != Step::kStay) done = take(name, *now, step);
-  if (!done) log::warning("channels", "{}: {}", name, done.error().message);
+  if (const auto done = count_and_step(what, counting); !done)
+    log::warning("channels", "{}: {}", what.name, done.error().message);
   seen_.with([&](Seen& seen) { look(seen, true); });
 }
 
-Result<> Rollouts::take(const std::string& name, const Rollout& rollout, Step step) {
-  const auto enter = [&](Stage stage) {
-    return book_.change(
-        [&](ChannelBook::Content& content) { content.rollouts[name] = in_stage(rollout, stage); });
-  };
-  log::info("channels", "{}: {}", name, rollout_text(rollout));
+Result<> Rollouts::count_and_step(const Counted& what, const Counting& counting) {
+  auto edit = LOAM_TRY(book_.edit());
+  const auto found = edit.content.rollouts.find(what.name);
+  if (found == edit.content.rollouts.end() || found->second.publication != what.publication)
+    return {};
+  const Step step = counting(found->second);
+  if (step == Step::kStay) return edit.save();
+  log::info("channels", "{}: {}", what.name, rollout_text(found->second));
+  return take(what.name, edit, step);
+}
+
+Result<> Rollouts::take(const std::string& name, ChannelBook::Edit& edit, Step step) {
+  Rollout& rollout = edit.content.rollouts.at(name);
   switch (step) {
-    case Step::kStay: return {};
-    case Step::kShare: return enter(Stage::kShare);
+    case Step::kStay: return edit.save();
+    case Step::kShare: rollout = in_stage(rollout, Stage::kShare); return edit.save();
     case Step::kAll: {
       const auto there = LOAM_TRY(find_taken(catalog_, name));
       // Cut short after the next line, it must not take the new one for the one before.
       if (!there || !has_adapter(*there, rollout.adapter))
         static_cast<void>(LOAM_TRY(settle(catalog_, next_name(name), name)));
-      LOAM_TRY(enter(Stage::kAll));
-      return remove_if_there(catalog_, next_name(name));
+      rollout = in_stage(rollout, Stage::kAll);
+      LOAM_TRY(edit.save());
+      return remove_taken(catalog_, next_name(name));
     }
     case Step::kRollBack: {
       const std::string why = reason_of(rollout);
-      static_cast<void>(LOAM_TRY(give_up(catalog_, book_, name, why, clock_.wall_ms())));
+      static_cast<void>(LOAM_TRY(give_up_in(catalog_, edit.content, name, why, clock_.wall_ms())));
+      LOAM_TRY(edit.save());
       log::warning("channels", "{} was rolled back: {}", name, why);
       return {};
     }

@@ -78,7 +78,9 @@ class Rollouts {
                                                   const crypto::Digest& adapter);
   void count_later(const Counted& what, Counting counting);
   void count(const Counted& what, const Counting& counting);
-  Result<> take(const std::string& name, const Rollout& rollout, Step step);
+  Result<> count_and_step(const Counted& what, const Counting& counting);
+  /// What the step asks for in the catalogue and in the book, which it saves.
+  Result<> take(const std::string& name, ChannelBook::Edit& edit, Step step);
 
   ChannelBook book_;
   catalog::Catalog& catalog_;

@@ -19,6 +19,10 @@ std::optional<ledger::RecordId> publication_of(const catalog::Model& model) {
   return id ? std::optional(*id) : std::nullopt;
 }
 
+bool has_adapter(const catalog::Model& model, const crypto::Digest& adapter) {
+  return model.adapter && model.adapter->sha256 == adapter;
+}
+
 std::string previous_name(const std::string& name) { return name + ":previous"; }
 std::string next_name(const std::string& name) { return name + ":next"; }
 
@@ -30,6 +34,13 @@ Result<std::optional<catalog::Model>> find_taken(catalog::Catalog& catalog,
   if (publication_of(*found)) return *std::move(found);
   return fail(ErrorCode::kAlreadyExists, format("{} is the name of another model", name),
               "choose another name with --name");
+}
+
+Result<> remove_taken(catalog::Catalog& catalog, const std::string& name) {
+  const auto there = find_taken(catalog, name);
+  if (!there && there.error().code == ErrorCode::kAlreadyExists) return {};
+  if (!there) return std::unexpected(there.error());
+  return *there ? catalog.remove(name) : Result<>();
 }
 
 Result<catalog::Model> settle(catalog::Catalog& catalog, const std::string& from,

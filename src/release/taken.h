@@ -13,6 +13,8 @@ namespace loam::release {
 std::string source_of(const ledger::RecordId& publication);
 std::optional<ledger::RecordId> publication_of(const catalog::Model& model);
 
+bool has_adapter(const catalog::Model& model, const crypto::Digest& adapter);
+
 /// Where the adapter before waits, and the one that is being tried.
 std::string previous_name(const std::string& name);
 std::string next_name(const std::string& name);
@@ -21,6 +23,9 @@ std::string next_name(const std::string& name);
 /// @error AlreadyExists  it is another model's name.
 Result<std::optional<catalog::Model>> find_taken(catalog::Catalog& catalog,
                                                  const std::string& name);
+
+/// Removes what a channel brought under `name`, if that is there.
+Result<> remove_taken(catalog::Catalog& catalog, const std::string& name);
 
 /// Has the model `from` answer under `name`; what answered there from a channel before is kept.
 /// @error as find_taken().
