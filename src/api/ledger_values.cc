@@ -52,8 +52,7 @@ codec::Value header_value(const ledger::Header& header, bool signed_already) {
     out.set("time", rfc3339(header.time_s * 1000));
   }
   if (header.body_commitment) {
-    if (signed_already)
-      out.set("body_commitment", crypto::digest_hex(*header.body_commitment));
+    if (signed_already) out.set("body_commitment", crypto::digest_hex(*header.body_commitment));
     out.set("body_bytes_max", std::int64_t{1} << header.body_bucket);
   }
   if (!header.refs.empty()) {

@@ -106,11 +106,11 @@ Result<> check_subject(Context& context, const ledger::RecordId& id, const gate:
   if (!found) return {};  // published since the last poll, or in a log that is not followed
   const auto published = LOAM_TRY(release::published_adapter(id, *found));
   if (published.models == std::vector{report.base, report.adapter}) return {};
-  return fail(ErrorCode::kInvalidArgument,
-              format("attest: the report is about adapter {} on base {}, and {} published another",
-                     crypto::digest_hex(report.adapter), crypto::digest_hex(report.base),
-                     to_text(id)),
-              "attest with the report of a gate on what was published");
+  return fail(
+      ErrorCode::kInvalidArgument,
+      format("attest: the report is about adapter {} on base {}, and {} published another",
+             crypto::digest_hex(report.adapter), crypto::digest_hex(report.base), to_text(id)),
+      "attest with the report of a gate on what was published");
 }
 
 struct AttestCall {

@@ -86,23 +86,24 @@ Result<int> replay(Invocation& invocation, const GateOptions& options) {
   if (invocation.globals.json) {
     codec::Array named;
     for (const std::string& one : found.named) named.emplace_back(one);
-    console.json(codec::Object{{"agrees", found.within_tolerance()},
-                               {"same_verdict", found.same_verdict},
-                               {"score_difference_max", found.score_max},
-                               {"other_differences", std::uint64_t{found.others}},
-                               {"disagreements", std::move(named)},
-                               {"verdict", gate::outcome_name(run.report.verdict().outcome)},
-                               {"report", run.file.string()},
-                               {"attestation", again.attestation.empty()
-                                                   ? codec::Value()
-                                                   : codec::Value(again.attestation)}});
+    console.json(codec::Object{
+        {"agrees", found.within_tolerance()},
+        {"same_verdict", found.same_verdict},
+        {"score_difference_max", found.score_max},
+        {"other_differences", std::uint64_t{found.others}},
+        {"disagreements", std::move(named)},
+        {"verdict", gate::outcome_name(run.report.verdict().outcome)},
+        {"report", run.file.string()},
+        {"attestation",
+         again.attestation.empty() ? codec::Value() : codec::Value(again.attestation)}});
   } else {
-    console.line(format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at "
-                        "most, and {} other results",
-                        found.within_tolerance() ? "agrees" : "DISAGREES",
-                        gate::outcome_name(run.report.verdict().outcome),
-                        gate::outcome_name(again.first.verdict().outcome),
-                        static_cast<double>(found.score_max) / 1e6, found.others));
+    console.line(
+        format("{}: verdict {} here, {} there; scores differ by {:.6f} nat a token at "
+               "most, and {} other results",
+               found.within_tolerance() ? "agrees" : "DISAGREES",
+               gate::outcome_name(run.report.verdict().outcome),
+               gate::outcome_name(again.first.verdict().outcome),
+               static_cast<double>(found.score_max) / 1e6, found.others));
     for (const std::string& one : found.named) console.line("  " + printable(one));
     console.line("report: " + run.file.string());
     if (!again.attestation.empty()) console.line("attested: " + again.attestation);

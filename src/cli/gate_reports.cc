@@ -34,8 +34,8 @@ Result<> write_into(const env::Path& folder, std::string_view text) {
   return env::write_file_atomic(folder / file_name_of(text), text);
 }
 
-/// The texts of the reports on one adapter, each once, by file; not replays. What an earlier version
-/// left has but a newest one.
+/// The texts of the reports on one adapter, each once, by file; not replays. What an earlier
+/// version left has but a newest one.
 Result<std::map<env::Path, std::string>> texts_of(const env::Path& folder) {
   std::map<env::Path, std::string> out;
   const env::Path tries = folder / kTries;

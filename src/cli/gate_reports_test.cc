@@ -21,9 +21,7 @@ class GateReportsTest : public ::testing::Test {
     for (int i = 0; i < 20; ++i) out.measured.losses.push_back({"r", 20, 2'000'000, 3'000'000});
     return out;
   }
-  env::Path keep(const gate::Report& report) {
-    return keep_gate_report(gates_, report).value();
-  }
+  env::Path keep(const gate::Report& report) { return keep_gate_report(gates_, report).value(); }
   GatedBefore before(const gate::Report& report) { return gated_before(gates_, report).value(); }
 
   const env::Path gates_ = std::filesystem::temp_directory_path() / env::random_id("loam-gates-");

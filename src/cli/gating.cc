@@ -249,9 +249,8 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
                 "name its data set with --data");
   GateRun run;
   gate::Report& report = run.report;
-  report.profile = order.repeated
-                       ? order.repeated->report.profile
-                       : LOAM_TRY(dataset::parse_profile(order.profile.value_or("own")));
+  report.profile = order.repeated ? order.repeated->report.profile
+                                  : LOAM_TRY(dataset::parse_profile(order.profile.value_or("own")));
   report.base = candidate.base.sha256;
   report.adapter = candidate.adapter_sha256;
   report.self_gated = candidate.trained_here;

@@ -97,8 +97,8 @@ Result<std::unique_ptr<Published>> Published::open(Invocation& invocation, const
   for (std::size_t i = 0; i < logs.from.size(); ++i) {
     const std::string& from = logs.from[i];
     auto log = open_named(invocation, from, logs.keys[i]);
-    if (!log && (logs.if_unreadable == IfUnreadable::kFail ||
-                 log.error().code == ErrorCode::kCancelled))
+    if (!log &&
+        (logs.if_unreadable == IfUnreadable::kFail || log.error().code == ErrorCode::kCancelled))
       return std::unexpected(log.error());
     if (!log) {
       out->leave_out(invocation, from, log.error());

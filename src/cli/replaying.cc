@@ -47,9 +47,8 @@ Result<Original> original_of_publication(Invocation& invocation, const std::stri
   invocation.console.progress("");
   if (!lineage) return std::unexpected(lineage.error());
   if (!lineage->faults.empty())
-    return fail(
-        ErrorCode::kCorrupt, printable(lineage->faults.front()),
-        format("loam model lineage {} lists all that is wrong", to_text(*out.publication)));
+    return fail(ErrorCode::kCorrupt, printable(lineage->faults.front()),
+                format("loam model lineage {} lists all that is wrong", to_text(*out.publication)));
   const release::Manifest& manifest = lineage->examined->manifest;
   const auto text_of = [&](std::string_view name) {
     return release::read_blob(archive.blobs(), manifest.file(name).sha256,
@@ -60,8 +59,7 @@ Result<Original> original_of_publication(Invocation& invocation, const std::stri
   const std::string recipe = LOAM_TRY(text_of(release::kRecipeFile));
   out.recipe = LOAM_TRY(tuning::parse_recipe(recipe, release::kRecipeFile));
   for (const Channel& channel : offers.channels) out.keys.push_back(channel.key);
-  if (const auto own = open_own_log(invocation))
-    out.keys.push_back(own->key.text());
+  if (const auto own = open_own_log(invocation)) out.keys.push_back(own->key.text());
   return out;
 }
 

@@ -25,7 +25,8 @@ struct Replayed {
 
 /// Measures again as the report says, and keeps what came out beside the first report, which stays
 /// as it is. With `attest` that is signed and public, whether it agrees or not.
-/// @error InvalidArgument  a file where a publication is needed. Corrupt  the publication's lineage.
+/// @error InvalidArgument  a file where a publication is needed. Corrupt  the publication's
+/// lineage.
 ///        Else as run_gate(), and of a publication as read_offers().
 Result<Replayed> replay_gate(Invocation& invocation, const ReplayOrder& order);
 

@@ -276,15 +276,15 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                          attested.doubt),
                   "loam channel set LOG --attested 0 has the gate run here");
     }
-    release::TakenUp up = LOAM_TRY(release::take_up(
-        *catalog, book,
-        {.candidate = candidate.name,
-         .publication = one.id,
-         .name = order.name,
-         .on_trial = order.on_trial,
-         .why = report ? "the gate here says pass"
-                       : format("{} attest that it passed", attested.passed),
-         .now_ms = invocation.clock.wall_ms()}));
+    release::TakenUp up = LOAM_TRY(
+        release::take_up(*catalog, book,
+                         {.candidate = candidate.name,
+                          .publication = one.id,
+                          .name = order.name,
+                          .on_trial = order.on_trial,
+                          .why = report ? "the gate here says pass"
+                                        : format("{} attest that it passed", attested.passed),
+                          .now_ms = invocation.clock.wall_ms()}));
     return Taken{.model = std::move(up.model),
                  .adapter_of = to_text(one.id),
                  .report = std::move(report),

@@ -176,8 +176,7 @@ Result<std::optional<Submission>> ShareTable::of_record(const ledger::RecordId& 
 Result<std::vector<Submission>> ShareTable::list(std::size_t submissions_max,
                                                  std::string_view caller) {
   auto rows = LOAM_TRY(database_.prepare(
-      std::string(kColumns) +
-      "WHERE ?1 = '' OR caller = ?1 ORDER BY made_ms DESC, id LIMIT ?2"));
+      std::string(kColumns) + "WHERE ?1 = '' OR caller = ?1 ORDER BY made_ms DESC, id LIMIT ?2"));
   rows.bind(0, caller).bind(1, static_cast<std::int64_t>(submissions_max));
   std::vector<Submission> out;
   while (LOAM_TRY(rows.step())) out.push_back(submission_of(rows));

@@ -81,8 +81,8 @@ TEST_F(FactsTest, ALogThatCannotBeReadIsLeftOutAndNamed) {
 
 TEST_F(FactsTest, WithoutSomebodyToTellTheFirstThatFailsEndsIt) {
   BrokenLog broken(broken_, "checkpoint", ErrorCode::kUnavailable);
-  const auto facts = gather({{first_.key(), &first_}, {broken_.key(), &broken}},
-                            ledger::kPublicNet, 1, go_on);
+  const auto facts =
+      gather({{first_.key(), &first_}, {broken_.key(), &broken}}, ledger::kPublicNet, 1, go_on);
   EXPECT_EQ(facts.error().code, ErrorCode::kUnavailable);
 }
 

@@ -53,9 +53,8 @@ TEST(GateDifference, NamesWhatDisagrees) {
   again.measured.tasks[6].base = false;
   const Difference found = difference(first, again);
   EXPECT_FALSE(found.within_tolerance());
-  EXPECT_EQ(found.named,
-            (std::vector<std::string>{"score of r4: 1799996 there, 1819997 here",
-                                      "task 7: came out otherwise"}));
+  EXPECT_EQ(found.named, (std::vector<std::string>{"score of r4: 1799996 there, 1819997 here",
+                                                   "task 7: came out otherwise"}));
   again.measured.tasks.clear();
   EXPECT_EQ(difference(first, again).named.size(), kNamedMax);
 }

@@ -54,8 +54,8 @@ struct Verdict {
   std::vector<RuleResult> rules;
 };
 
-/// Gates that were run before for the same base and data set, each with a slice of its own: the more
-/// there were, the clearer a gain must be.
+/// Gates that were run before for the same base and data set, each with a slice of its own: the
+/// more there were, the clearer a gain must be.
 struct Before {
   std::uint32_t candidates = 0;  // of other adapters
   std::uint32_t tries = 0;       // of the same adapter

@@ -153,7 +153,8 @@ TEST(Judge, TheHundredthCandidateNeedsAClearerGainThanTheFirst) {
   const RuleResult hundredth = rule_of(measured, "gain", kOwn, 99);
   EXPECT_EQ(hundredth.outcome, Outcome::kInconclusive);
   EXPECT_TRUE(hundredth.says.contains("99.999 of 100 resamples")) << hundredth.says;
-  EXPECT_TRUE(hundredth.says.contains("99 gates of other adapters and 0 of this one")) << hundredth.says;
+  EXPECT_TRUE(hundredth.says.contains("99 gates of other adapters and 0 of this one"))
+      << hundredth.says;
   measured.losses = losses(30, 120'000, 100'000);
   EXPECT_EQ(rule_of(measured, "gain", kOwn, 99).outcome, Outcome::kPass);
 }
@@ -166,8 +167,9 @@ TEST(Judge, EarlierTriesOfTheSameAdapterCountLikeOthers) {
   };
   EXPECT_EQ(gain({.candidates = 0, .tries = 99}).outcome, Outcome::kInconclusive);
   EXPECT_TRUE(gain({.candidates = 40, .tries = 59}).says.contains("99.999 of 100 resamples"));
-  EXPECT_TRUE(gain({.candidates = 40, .tries = 59}).says.contains("40 gates of other adapters and 59 "
-                                                                  "of this one were run before"));
+  EXPECT_TRUE(gain({.candidates = 40, .tries = 59})
+                  .says.contains("40 gates of other adapters and 59 "
+                                 "of this one were run before"));
 }
 
 TEST(Judge, WhereChanceCannotBeRuledOutAnyMoreNothingIsSaid) {

@@ -18,8 +18,8 @@ using tuning::ViewRow;
 
 /// What the training may have learned.
 struct Known {
-  std::set<std::string> records;    // rows and what was left out
-  std::set<std::string> questions;  // of rows that were learned from
+  std::set<std::string> records;          // rows and what was left out
+  std::set<std::string> questions;        // of rows that were learned from
   std::vector<dataset::Signature> texts;  // of their conversations
 };
 
@@ -63,8 +63,7 @@ Result<Known> read_known(const env::Path& trained) {
       out.records.insert(row.record);
       if (row.split != train) return {};
       out.questions.insert(question_of(row));
-      if (answered.insert(row.record).second)
-        texts.push_back(words_of(row.conversations.front()));
+      if (answered.insert(row.record).second) texts.push_back(words_of(row.conversations.front()));
       if (row.conversations.size() > 1) texts.push_back(words_of(row.conversations.back()));
       return {};
     }));

@@ -24,7 +24,8 @@ struct Slice {
 /// Draws up to `items_max` answers, and as many pairs, in an order that `nonce` alone decides:
 /// first of `newer`, a data set over the same logs at greater heights, the records that `trained`
 /// knows nothing of; then of `trained` those that were held out. Never a question that was learned
-/// from, nor a near duplicate of a conversation that was. Both must have been verified. @source DESIGN.md 8.8
+/// from, nor a near duplicate of a conversation that was. Both must have been verified. @source
+/// DESIGN.md 8.8
 /// @error Corrupt  names file and line.
 Result<Slice> draw_slice(const env::Path& trained, const std::optional<env::Path>& newer,
                          const Nonce& nonce, std::size_t items_max);

@@ -86,13 +86,13 @@ TEST_F(SliceTest, TakesWhatIsNewInANewerSetFirst) {
 TEST_F(SliceTest, LeavesOutNearDuplicatesOfWhatWasLearned) {
   const std::string learned = "Where did the old captain put the small blue lamp last night?";
   const std::string reworded = "Where did the old captain put the small blue lamps last night?";
-  const auto trained =
-      set("set", sft_line("a", "train", learned) + sft_line("b", "gate", reworded) +
-                     sft_line("c", "gate", "Who has seen the green boat?"),
-          dpo_line("b", "gate", reworded));
+  const auto trained = set("set",
+                           sft_line("a", "train", learned) + sft_line("b", "gate", reworded) +
+                               sft_line("c", "gate", "Who has seen the green boat?"),
+                           dpo_line("b", "gate", reworded));
   const auto newer = set("newer", sft_line("e", "train",
-                                               "Where did the old captains put the small blue lamp "
-                                               "last night?") +
+                                           "Where did the old captains put the small blue lamp "
+                                           "last night?") +
                                       sft_line("f", "train", "What is the name of the island?"));
   const auto slice = draw_slice(trained, newer, {}, 10);
   ASSERT_TRUE(slice) << slice.error().message;
@@ -103,9 +103,9 @@ TEST_F(SliceTest, LeavesOutNearDuplicatesOfWhatWasLearned) {
 
 TEST_F(SliceTest, NearDuplicatesOfEachOtherStay) {
   const std::string question = "Where did the old captain put the small blue lamp last night?";
-  const auto trained = set("set", sft_line("a", "train", "Who has seen the green boat?") +
-                                      sft_line("b", "gate", question) +
-                                      sft_line("c", "gate", question + " Why?"));
+  const auto trained =
+      set("set", sft_line("a", "train", "Who has seen the green boat?") +
+                     sft_line("b", "gate", question) + sft_line("c", "gate", question + " Why?"));
   const auto slice = draw_slice(trained, std::nullopt, {}, 10);
   ASSERT_TRUE(slice) << slice.error().message;
   EXPECT_EQ(sorted(records(slice->answers)), (std::vector<std::string>{"b", "c"}));

@@ -136,8 +136,7 @@ class Walk {
   Result<> look_at_base(Part& part, const Manifest::Base& base) {
     if (!options_.find_base) return {};
     const auto found = options_.find_base(base);
-    if (!found && may_pass(found.error().code))
-      return std::unexpected(found.error());
+    if (!found && may_pass(found.error().code)) return std::unexpected(found.error());
     if (!found)
       part.faults.push_back(found.error().message);
     else

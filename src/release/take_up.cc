@@ -53,8 +53,8 @@ Result<TakenUp> take_up(catalog::Catalog& catalog, const ChannelBook& book,
   }
   rollout.stage = out.on_trial ? Stage::kShadow : Stage::kAll;
   if (there)
-    rollout.adapter_before = answers ? adapter_of(catalog, previous_name(order.name))
-                                     : there->adapter->sha256;
+    rollout.adapter_before =
+        answers ? adapter_of(catalog, previous_name(order.name)) : there->adapter->sha256;
   const auto known = content.rollouts.find(order.name);
   const bool goes_on = answers && known != content.rollouts.end() && !is_on_trial(known->second) &&
                        known->second.publication == order.publication;

@@ -72,8 +72,8 @@ TEST_F(TakeUpTest, TheFirstAnswersAtOnce) {
   const TakenUp out = taken(1, true);
   EXPECT_FALSE(out.replaced || out.on_trial);
   EXPECT_EQ(answers_as("sailor"), adapters_[1]);
-  EXPECT_EQ(book().decisions.at(record(1)), (Decision{Decision::State::kTaken, "sailor",
-                                                      "it passed", 7}));
+  EXPECT_EQ(book().decisions.at(record(1)),
+            (Decision{Decision::State::kTaken, "sailor", "it passed", 7}));
   EXPECT_EQ(book().rollouts.at("sailor").stage, Stage::kAll);
 }
 
@@ -114,8 +114,8 @@ TEST_F(TakeUpTest, TheOneOnTrialAnswersAllOnceItIsTakenOutright) {
 TEST_F(TakeUpTest, TakenTwiceItKeepsTheOneBefore) {
   taken(1);
   taken(2);
-  ASSERT_TRUE(book_.change(
-      [](ChannelBook::Content& all) { all.rollouts.at("sailor").votes.up = 3; }));
+  ASSERT_TRUE(
+      book_.change([](ChannelBook::Content& all) { all.rollouts.at("sailor").votes.up = 3; }));
   const auto before = book();
   taken(2);
   EXPECT_EQ(answers_as("sailor:previous"), adapters_[1]);
@@ -150,9 +150,8 @@ TEST_F(TakeUpTest, NobodyFailsBecauseAnotherChangesTheBook) {
     for (int i = 0; i < kThreads; ++i)
       threads.emplace_back([&] {
         for (int n = 0; n < kEach; ++n) {
-          const auto done = book_.change([](ChannelBook::Content& all) {
-            all.policies["one"].attestations += 1;
-          });
+          const auto done = book_.change(
+              [](ChannelBook::Content& all) { all.policies["one"].attestations += 1; });
           if (!done) ++failed;
         }
       });
