@@ -1,4 +1,5 @@
 """kill -9 while records are posted, queued, rated, retracted and read: nothing acknowledged is lost or doubled."""
+import itertools
 import json
 import os
 import random
@@ -19,7 +20,8 @@ class Story:
     def __init__(self):
         self.lock = threading.Lock()
         self.records, self.votes, self.retracted, self.checkpoints = [], [], set(), []
-        self.queued = []  # submissions that wait for their time
+        self.shares = itertools.count(1)
+        self.queued = []  # submissions that wait for their time: every fifth
         self.doubtful = set()  # asked to be retracted when the node died: either is right
 
 
@@ -29,9 +31,13 @@ def write(node, story, stop):
         if stop.is_set():
             return
         try:
-            node.post("/v1/completions", {"model": "fake", "prompt": f"p{rng.random()}", "max_tokens": 2}, headers=node.owner())
-            now = rng.random() < 0.9
-            status, shared = node.post("/loam/v1/share", {**TERMS, "now": now}, headers=node.owner())
+            status, answer = node.post("/v1/completions", {"model": "fake", "prompt": f"p{rng.random()}", "max_tokens": 2},
+                                       headers=node.owner())
+            if status != 200:
+                continue
+            now = next(story.shares) % 5 != 0
+            # By its name: who retracts a record takes back what else waits of the same answer.
+            status, shared = node.post("/loam/v1/share", {**TERMS, "answer": answer["id"], "now": now}, headers=node.owner())
             if status != 201:
                 continue
             if not now:
