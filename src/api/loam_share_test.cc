@@ -86,6 +86,8 @@ TEST_F(LoamShareTest, AKeyEditsAndRetractsItsOwnRecordsOnlyAndRatesAll) {
   const Reply edited = post(own + "/edit", edit, secret);
   EXPECT_EQ(edited.status, 201) << edited.body;
   EXPECT_EQ(post(path_of(edited) + "/retract", "", secret).status, 200);
+  ASSERT_TRUE(sharing_->withdraw_standing());
+  EXPECT_EQ(post(own + "/edit", edit, secret).status, 403);
   EXPECT_EQ(post(own + "/retract", "", secret).status, 200);
   EXPECT_FALSE(answers_->find(id.id, "chatcmpl-1", 0));
   EXPECT_EQ(post(other + "/retract", "", owner_).status, 200);
@@ -146,7 +148,7 @@ TEST_F(LoamShareTest, AnEditIsShownQueuedAndPublishedAsAShareIs) {
   EXPECT_EQ(at(reply.json, "state"), "queued");
   EXPECT_EQ(at(reply.json, "edits"), at(shared.json, "record"));
   EXPECT_EQ(*log_->size(), 1U);
-  EXPECT_EQ(post(path, answer + "}", new_key({.publish = true})).status, 403);
+  EXPECT_EQ(post(path, answer + "}", new_key({.publish = true})).status, 404);
   reply = post(path, answer + R"(,"now":true})", owner_);
   EXPECT_EQ(at(reply.json, "state"), "published");
   EXPECT_EQ(*log_->size(), 2U);

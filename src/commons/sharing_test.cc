@@ -3,16 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <filesystem>
 
-#include "base/format.h"
 #include "commons/licence.h"
 #include "commons/share_table.h"
 #include "env/file.h"
 #include "env/random.h"
+#include "store/testing/planted_gap.h"
 
 namespace loam::commons {
 namespace {
@@ -139,49 +138,13 @@ TEST_F(SharingTest, ACancelledOneLeavesNoTrace) {
   EXPECT_EQ(*sharing_->publish_due(), 0U);
 }
 
-/// Deletes half of many submissions, as cancel() does, and dies before it overwrites them.
-std::vector<std::string> deleted_before_a_crash(const env::Path& file) {
-  const std::array<std::string_view, 3> none = {"", "", ""};
-  store::Database database = *store::Database::open(file, none);
-  std::vector<std::string> living, deleted;
-  std::uint64_t state = 1;
-  const auto draw = [&](std::uint64_t below) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    return (state >> 33U) % below;
-  };
-  for (int round = 0; round < 20; ++round) {
-    EXPECT_TRUE(database.transaction([&]() -> Result<> {
-      auto insert = LOAM_TRY(database.prepare(
-          "INSERT INTO submissions (id, state, answer, licence, scope, masked, made_ms, at_ms, "
-          "body) VALUES (?, 1, '', '', 0, 0, 0, 0, ?)"));
-      for (int i = 0; i < 60; ++i) {
-        living.push_back(crypto::digest_hex(crypto::sha256(as_bytes(format("{} {}", round, i)))));
-        insert.bind(0, living.back()).bind_blob(1, Bytes(draw(300), 'x'));
-        LOAM_TRY(insert.run());
-      }
-      auto remove = LOAM_TRY(database.prepare("DELETE FROM submissions WHERE id = ?"));
-      for (int i = 0; i < 30; ++i) {
-        std::swap(living[draw(living.size())], living.back());
-        LOAM_TRY(remove.bind(0, living.back()).run());
-        deleted.push_back(std::move(living.back()));
-        living.pop_back();
-      }
-      return {};
-    }));
-  }
-  return deleted;
-}
-
 TEST_F(SharingTest, WhatACrashKeptFromBeingOverwrittenIsOverwrittenAtTheNextStart) {
+  ASSERT_TRUE(sharing_->share(request(), When::kAfterCooling));
   sharing_.reset();
-  const std::vector<std::string> deleted = deleted_before_a_crash(folder_ / "sharing.db");
-  const auto holds_any = [&] {
-    const std::string content = *env::read_file(folder_ / "sharing.db", 1U << 30);
-    return std::ranges::any_of(deleted, [&](const auto& id) { return content.contains(id); });
-  };
-  ASSERT_TRUE(holds_any());
+  ASSERT_TRUE(store::testing::plant_in_gap(folder_ / "sharing.db", "planted-needle-eight"));
+  EXPECT_TRUE(home_holds("planted-needle-eight"));
   open();
-  EXPECT_FALSE(holds_any());
+  EXPECT_FALSE(home_holds("planted-needle-eight"));
 }
 
 TEST_F(SharingTest, WhatIsPublishedCannotBeCancelled) {
