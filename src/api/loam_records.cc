@@ -190,7 +190,7 @@ ApiResult<> retract(Context& context, const Call& call) {
   const auto reached = LOAM_TRY(erase_words(context, done.records));
   if (!done.answer.empty()) {
     const std::string reply = done.answer.substr(0, done.answer.find('#'));
-    static_cast<void>(LOAM_TRY(context.services.answers.forget(reply)));
+    static_cast<void>(LOAM_TRY(context.services.answers.forget_conversation(reply)));
   }
   codec::Array records;
   for (const ledger::RecordId& record : done.records) records.emplace_back(to_text(record));

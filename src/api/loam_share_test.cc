@@ -93,6 +93,20 @@ TEST_F(LoamShareTest, AKeyEditsAndRetractsItsOwnRecordsOnlyAndRatesAll) {
   EXPECT_EQ(post(other + "/retract", "", owner_).status, 200);
 }
 
+TEST_F(LoamShareTest, ARetractionForgetsTheOtherTurnsOfItsConversation) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  keep_answer("chatcmpl-2", "owner",
+              std::string(kQuestion) + R"(,{"role":"assistant","content":"An answer."},)"
+                                       R"({"role":"user","content":"And then?"})");
+  keep_answer("chatcmpl-3", "owner", R"({"role":"user","content":"And then?"})");
+  const Reply shared = share(R"(,"answer":"chatcmpl-1","now":true)", owner_);
+  const std::string record = "/loam/v1/records/" + text_of(at(shared.json, "record"));
+  EXPECT_EQ(post(record + "/retract", "", owner_).status, 200);
+  EXPECT_FALSE(answers_->find("owner", "chatcmpl-1", 0));
+  EXPECT_FALSE(answers_->find("owner", "chatcmpl-2", 0));
+  EXPECT_TRUE(answers_->find("owner", "chatcmpl-3", 0));
+}
+
 TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   keep_answer("chatcmpl-1", "owner", kQuestion);
   EXPECT_EQ(at(share(R"(,"preview":true)", owner_).json, "body", "replayable"), true);

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/format.h"
+#include "pool/conversation.h"
 
 namespace loam::pool {
 namespace {
@@ -173,7 +174,18 @@ void bind(store::Statement& insert, const Answer& answer) {
 
 Result<AnswerTable> AnswerTable::open(const env::Path& database) {
   LOAM_TRY(env::make_folder(database.parent_path()));
-  return AnswerTable(LOAM_TRY(store::Database::open(database, kMigrations)));
+  AnswerTable out(LOAM_TRY(store::Database::open(database, kMigrations)));
+  // That another program reads is no reason not to start: the next deletion tries again.
+  if (auto done = out.scrub(); !done && done.error().code != ErrorCode::kUnavailable)
+    return std::unexpected(std::move(done.error()));
+  return out;
+}
+
+Result<> AnswerTable::scrub() {
+  if (!unscrubbed_) return {};
+  LOAM_TRY(database_.truncate_wal());
+  unscrubbed_ = false;
+  return {};
 }
 
 Result<> AnswerTable::insert(const std::vector<Answer>& answers) {
@@ -211,14 +223,45 @@ Result<std::vector<Answer>> AnswerTable::list(const std::string& caller, std::si
 Result<std::size_t> AnswerTable::erase(store::Statement& statement) {
   LOAM_TRY(statement.run());
   const auto erased = static_cast<std::size_t>(database_.changes());
-  if (erased > 0) LOAM_TRY(database_.truncate_wal());
+  if (erased > 0) unscrubbed_ = true;
+  LOAM_TRY(scrub());
   return erased;
 }
 
-Result<std::size_t> AnswerTable::remove_reply(const std::string& reply_id) {
-  auto statement = LOAM_TRY(database_.prepare("DELETE FROM answer WHERE reply_id = ?"));
-  statement.bind(0, reply_id);
-  return erase(statement);
+Result<std::size_t> AnswerTable::remove_conversation(const std::string& reply_id) {
+  std::size_t removed = 0;
+  auto done = database_.transaction([&]() -> Result<> {
+    std::string caller;
+    std::vector<Said> gone;
+    auto named = LOAM_TRY(
+        database_.prepare("SELECT caller, prompt_json, text FROM answer WHERE reply_id = ?"));
+    named.bind(0, reply_id);
+    while (LOAM_TRY(named.step())) {
+      caller = named.text(0);
+      gone.push_back(said_in(named.text(1), named.text(2)));
+    }
+    if (gone.empty()) return {};
+    // The owner's programs ask with the token, and on this machine without.
+    auto rows = LOAM_TRY(database_.prepare(
+        "SELECT rowid, reply_id = ?1, prompt_json, text FROM answer WHERE caller = ?2 OR (?2 IN "
+        "('owner', 'local') AND caller IN ('owner', 'local'))"));
+    rows.bind(0, reply_id).bind(1, caller);
+    std::vector<std::int64_t> found;
+    while (LOAM_TRY(rows.step())) {
+      const Said said = said_in(rows.text(2), rows.text(3));
+      if (rows.integer(1) != 0 ||
+          std::ranges::any_of(gone, [&](const Said& one) { return shares_words(said, one); }))
+        found.push_back(rows.integer(0));
+    }
+    auto remove = LOAM_TRY(database_.prepare("DELETE FROM answer WHERE rowid = ?"));
+    for (const std::int64_t row : found) LOAM_TRY(remove.bind(0, row).run());
+    removed = found.size();
+    return {};
+  });
+  LOAM_TRY(std::move(done));
+  if (removed > 0) unscrubbed_ = true;
+  LOAM_TRY(scrub());
+  return removed;
 }
 
 Result<std::size_t> AnswerTable::remove_of(const std::string& caller) {

@@ -91,9 +91,9 @@ class AnswerStoreImpl final : public AnswerStore {
     return table_.with([&](AnswerTable& table) { return table.list(caller, answers_max); });
   }
 
-  Result<std::size_t> forget(const std::string& reply_id) override {
+  Result<std::size_t> forget_conversation(const std::string& reply_id) override {
     flush();
-    return table_.with([&](AnswerTable& table) { return table.remove_reply(reply_id); });
+    return table_.with([&](AnswerTable& table) { return table.remove_conversation(reply_id); });
   }
 
   Result<std::size_t> forget_all(const std::string& caller) override {

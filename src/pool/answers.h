@@ -61,8 +61,10 @@ class AnswerStore {
                               std::uint32_t choice) = 0;
   /// Newest first.
   virtual Result<std::vector<Answer>> list(const std::string& caller, std::size_t answers_max) = 0;
-  /// Deletes all choices of one reply, whoever asked; how many.
-  virtual Result<std::size_t> forget(const std::string& reply_id) = 0;
+  /// Deletes one reply, whoever asked, and what of the same person has words of it: earlier and
+  /// later turns of the conversation, the same question, quotations; how many. Takes time with the
+  /// number of that caller's answers.
+  virtual Result<std::size_t> forget_conversation(const std::string& reply_id) = 0;
   /// Deletes the caller's answers; how many.
   virtual Result<std::size_t> forget_all(const std::string& caller) = 0;
   /// Answers since the start that could not be kept.

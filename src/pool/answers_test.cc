@@ -8,6 +8,7 @@
 #include "env/random.h"
 #include "env/thread.h"
 #include "pool/answer_table.h"
+#include "store/testing/planted_gap.h"
 
 namespace loam::pool {
 namespace {
@@ -121,6 +122,39 @@ TEST_F(AnswersTest, ForgetsACallersAnswersAndOverwritesThem) {
   EXPECT_EQ(store->forget_all("key_1").value(), 0U);
   EXPECT_FALSE(on_disk("secret"));
   EXPECT_TRUE(store->find("key_2", "another", 0).has_value());
+}
+
+TEST_F(AnswersTest, ForgetsAConversationWithItsOtherTurns) {
+  auto store = opened();
+  const auto add = [&](const std::string& caller, const std::string& id, const char* prompt) {
+    Answer answer = made(caller, id);
+    answer.prompt_json = prompt;
+    store->add(std::move(answer));
+  };
+  constexpr const char* kAsked = R"([{"role":"user","content":"a secret"}])";
+  constexpr const char* kWentOn = R"([{"role":"user","content":"a secret"},
+    {"role":"assistant","content":"text of r1"},{"role":"user","content":"more"}])";
+  add("owner", "r1", kAsked);
+  add("local", "r2", kWentOn);  // by a program that has no token
+  add("owner", "r3", R"([{"role":"user","content":"something else"}])");
+  add("key_1", "r4", R"([{"role":"user","content":"a question of a key"}])");
+  EXPECT_EQ(store->forget_conversation("r1").value(), 2U);
+  EXPECT_EQ(store->forget_conversation("r1").value(), 0U);
+  EXPECT_FALSE(on_disk("secret"));
+  EXPECT_TRUE(store->find("owner", "r3", 0).has_value());
+  EXPECT_TRUE(store->find("key_1", "r4", 0).has_value());
+  add("owner", "r5", kAsked);
+  add("key_1", "r6", kWentOn);
+  EXPECT_EQ(store->forget_conversation("r6").value(), 1U);  // nothing of others
+  EXPECT_TRUE(store->find("owner", "r5", 0).has_value());
+}
+
+TEST_F(AnswersTest, OverwritesAtTheStartWhatACrashKeptFromBeingOverwritten) {
+  opened()->add(made("owner", "r1"));
+  ASSERT_TRUE(store::testing::plant_in_gap(file_, "a planted needle"));
+  EXPECT_TRUE(on_disk("a planted needle"));
+  EXPECT_TRUE(opened()->find("owner", "r1", 0).has_value());
+  EXPECT_FALSE(on_disk("a planted needle"));
 }
 
 TEST_F(AnswersTest, DeletesWhatIsOlderThanItKeeps) {
