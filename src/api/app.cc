@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/context.h"
+#include "api/erasure.h"
 #include "api/metered_exchange.h"
 #include "base/format.h"
 #include "http/router.h"
@@ -50,6 +51,7 @@ class AppImpl final : public App, private Routes {
 
   void handle(const http::ExchangePtr& exchange) override;
   void handle_public(const http::ExchangePtr& exchange) override;
+  void finish_erasures() { erase_unfinished(context_); }
   void begin_stopping() override { context_.stopping = true; }
   void set_listen(std::string address) override { context_.settings.listen = std::move(address); }
 
@@ -146,7 +148,9 @@ void AppImpl::handle_public(const http::ExchangePtr& inner) {
 }  // namespace
 
 std::unique_ptr<App> App::create(Services services, Settings settings) {
-  return std::make_unique<AppImpl>(std::move(services), std::move(settings));
+  auto app = std::make_unique<AppImpl>(std::move(services), std::move(settings));
+  app->finish_erasures();
+  return app;
 }
 
 http::Response App::error_reply(int status, std::string_view message) {

@@ -61,6 +61,7 @@ struct Settings {
 
 class App {
  public:
+  /// Also erases what was retracted and could not be erased everywhere before the node ended.
   static std::unique_ptr<App> create(Services services, Settings settings);
   /// Cancels what still runs. Stop the Server first.
   virtual ~App() = default;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "api/context.h"
+#include "api/erasure.h"
 #include "api/ledger_values.h"
 #include "api/request_fields.h"
 #include "api/shared_answer.h"
@@ -121,15 +122,6 @@ ApiResult<ledger::RetractionReason> read_reason(const Fields& fields) {
   return refuse(bad_field("reason", "must be author, personal-data, illegal or superseded"));
 }
 
-/// From all that holds words, besides what the retraction itself changed. DESIGN.md 8.6.
-Result<commons::Copies::Reached> erase_words(Context& context,
-                                             std::span<const ledger::RecordId> records) {
-  LOAM_TRY(context.services.search.erase(records));
-  auto reached = LOAM_TRY(commons::Copies::of(context.settings.folders).erase(records));
-  LOAM_TRY(context.services.log.scrub());
-  return reached;
-}
-
 codec::Array names_of(const std::vector<env::Path>& folders) {
   codec::Array out;
   for (const env::Path& folder : folders) out.emplace_back(folder.string());
@@ -187,11 +179,7 @@ ApiResult<> retract(Context& context, const Call& call) {
     done.records = LOAM_TRY(retract_elsewhere(context, id, reason, signer));
   else
     done = LOAM_TRY(context.services.sharing.retract(id, reason, signer));
-  const auto reached = LOAM_TRY(erase_words(context, done.records));
-  if (!done.answer.empty()) {
-    const std::string reply = done.answer.substr(0, done.answer.find('#'));
-    static_cast<void>(LOAM_TRY(context.services.answers.forget_conversation(reply)));
-  }
+  const auto reached = LOAM_TRY(erase_retracted(context, std::span(&done, 1)));
   codec::Array records;
   for (const ledger::RecordId& record : done.records) records.emplace_back(to_text(record));
   call.respond_json(200, codec::Object{{"retracted", std::move(records)},

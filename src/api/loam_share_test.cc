@@ -107,6 +107,22 @@ TEST_F(LoamShareTest, ARetractionForgetsTheOtherTurnsOfItsConversation) {
   EXPECT_TRUE(answers_->find("owner", "chatcmpl-3", 0));
 }
 
+TEST_F(LoamShareTest, WhatWasRetractedBeforeTheStartIsErasedThen) {
+  keep_answer("chatcmpl-1", "owner", kQuestion);
+  const Reply shared = share(R"(,"now":true)", owner_);
+  const auto record = *ledger::parse_record_id(text_of(at(shared.json, "record")));
+  ASSERT_TRUE(search_->catch_up(log_->verifier_key().name));
+  ledger::Draft draft;
+  draft.kind = ledger::Kind::kRetraction;
+  draft.refs = {record};
+  draft.payload = ledger::encode_retraction(ledger::RetractionReason::kAuthor);
+  ASSERT_TRUE(log_->post(std::move(draft)));
+  EXPECT_TRUE(answers_->find("owner", "chatcmpl-1", 0));
+  start();
+  EXPECT_FALSE(answers_->find("owner", "chatcmpl-1", 0));
+  EXPECT_EQ(at(get("/loam/v1/share", owner_).json, "submissions", 0, "state"), "retracted");
+}
+
 TEST_F(LoamShareTest, TokensThatATemplateMayHaveMadeOfANameAreNotShared) {
   keep_answer("chatcmpl-1", "owner", kQuestion);
   EXPECT_EQ(at(share(R"(,"preview":true)", owner_).json, "body", "replayable"), true);

@@ -138,17 +138,19 @@ Result<> ShareTable::set_due(const std::string& id, std::int64_t due_ms) {
   return update.bind(0, due_ms).bind(1, id).run();
 }
 
-Result<std::string> ShareTable::set_retracted(const ledger::RecordId& record) {
-  std::string answer;
-  {
-    auto row = LOAM_TRY(database_.prepare("SELECT answer FROM submissions WHERE record = ?"));
-    row.bind_blob(0, record.digest);
-    if (LOAM_TRY(row.step())) answer = row.text(0);
-  }
+Result<> ShareTable::set_retracted(const ledger::RecordId& record) {
   auto update = LOAM_TRY(database_.prepare("UPDATE submissions SET state = ? WHERE record = ?"));
   update.bind(0, std::int64_t{std::to_underlying(ShareState::kRetracted)});
-  LOAM_TRY(update.bind_blob(1, record.digest).run());
-  return answer;
+  return update.bind_blob(1, record.digest).run();
+}
+
+Result<std::vector<ledger::RecordId>> ShareTable::published() {
+  auto rows = LOAM_TRY(database_.prepare(
+      "SELECT record FROM submissions WHERE state = ? AND record IS NOT NULL ORDER BY at_ms, id"));
+  rows.bind(0, std::int64_t{std::to_underlying(ShareState::kPublished)});
+  std::vector<ledger::RecordId> out;
+  while (LOAM_TRY(rows.step())) out.push_back({fixed<32>(rows.blob(0))});
+  return out;
 }
 
 Result<> ShareTable::remove_queued(const ledger::RecordId& record, const std::string& answer) {

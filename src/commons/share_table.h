@@ -30,13 +30,15 @@ class ShareTable {
   /// The text goes, id and record stay.
   Result<> set_published(const std::string& id, const ledger::RecordId& record, std::int64_t at_ms);
   Result<> set_due(const std::string& id, std::int64_t due_ms);
-  /// Marks the submission that became `record`; what the private store calls its answer, or "".
-  Result<std::string> set_retracted(const ledger::RecordId& record);
+  /// Marks the submission that became `record`, if one did.
+  Result<> set_retracted(const ledger::RecordId& record);
   /// Nothing remains of queued edits of `record`, and of what is queued of `answer` unless empty.
   Result<> remove_queued(const ledger::RecordId& record, const std::string& answer);
 
   Result<std::optional<Submission>> find(const std::string& id);
   Result<std::optional<Submission>> of_record(const ledger::RecordId& record);
+  /// The records of what is marked as published.
+  Result<std::vector<ledger::RecordId>> published();
   /// Newest first; of `caller` only, unless empty.
   Result<std::vector<Submission>> list(std::size_t submissions_max, std::string_view caller);
   Result<std::optional<Queued>> queued(const std::string& id);

@@ -266,13 +266,29 @@ class SharingImpl final : public Sharing {
       drafts.push_back(std::move(draft));
     }
     if (!drafts.empty()) LOAM_TRY(log_.post_all(std::move(drafts)));
-    for (const ledger::RecordId& record : out.records) {
-      const std::string answer = LOAM_TRY(table_.set_retracted(record));
-      LOAM_TRY(table_.remove_queued(record, answer));
-      if (record == id) out.answer = answer;
-    }
+    out.answer = LOAM_TRY(remove_queued(out.records));
     serve_at_once();
     return out;
+  }
+
+  Result<std::vector<Retracted>> unerased() override {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Retracted> out;
+    for (const ledger::RecordId& id : LOAM_TRY(table_.published())) {
+      const auto stored = LOAM_TRY(log_.find(id));
+      if (!stored || !stored->retracted) continue;
+      Retracted one;
+      one.records = LOAM_TRY(with_what_follows(id));
+      one.answer = LOAM_TRY(remove_queued(one.records));
+      out.push_back(std::move(one));
+    }
+    return out;
+  }
+
+  Result<> set_erased(std::span<const ledger::RecordId> records) override {
+    const std::scoped_lock lock(mutex_);
+    for (const ledger::RecordId& record : records) LOAM_TRY(table_.set_retracted(record));
+    return {};
   }
 
   Result<std::size_t> publish_due() override {
@@ -322,6 +338,19 @@ class SharingImpl final : public Sharing {
         if (follows && LOAM_TRY(may_retract(header.author))) out.push_back(other.record.id);
       }
     return out;
+  }
+
+  /// Under mutex_. What is queued of the records' answers, and as edits of them, goes.
+  /// @return what the private store calls the answer of the first one; may be empty.
+  Result<std::string> remove_queued(std::span<const ledger::RecordId> records) {
+    std::string first;
+    for (const ledger::RecordId& record : records) {
+      const auto submission = LOAM_TRY(table_.of_record(record));
+      const std::string answer = submission ? submission->answer : "";
+      LOAM_TRY(table_.remove_queued(record, answer));
+      if (record == records.front()) first = answer;
+    }
+    return first;
   }
 
   /// Under mutex_. The token makes a repetition after a crash harmless.

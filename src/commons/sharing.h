@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -124,10 +125,16 @@ class Sharing {
   };
   /// Erases body and salt, of own edits too, and says so in the log; what is queued of the same
   /// answer or edits it goes without a trace. Repeated, it does what an interrupted call did not.
+  /// It counts as published until set_erased().
   /// @param signer  a recovery key, in place of this node's keys; may be empty.
   /// @error NotFound; PermissionDenied: somebody else's.
   virtual Result<Retracted> retract(const ledger::RecordId& id, ledger::RetractionReason reason,
                                     std::shared_ptr<const crypto::SigningKey> signer = {}) = 0;
+  /// What the log says was retracted, and set_erased() was not told of: as after a crash between
+  /// the two, or where retractions came back from a mirror. What is queued of it goes, as above.
+  virtual Result<std::vector<Retracted>> unerased() = 0;
+  /// The words of these records are in none of the node's stores any more.
+  virtual Result<> set_erased(std::span<const ledger::RecordId> records) = 0;
 
   /// Publishes what is due; called by the sharing's own thread. For tests with a manual clock.
   virtual Result<std::size_t> publish_due() = 0;

@@ -292,6 +292,7 @@ TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
   for (const char* needle :
        {"planted-needle-three", "planted-needle-four", "planted-needle-five", "planted-needle-six"})
     EXPECT_FALSE(home_holds(needle)) << needle;
+  ASSERT_TRUE(sharing_->set_erased(gone->records));
   const std::vector<Submission> known = *sharing_->list(10);
   EXPECT_EQ(known.size(), 3U);
   for (const Submission& one : known)
@@ -306,6 +307,33 @@ TEST_F(SharingTest, ARetractionTakesItsEditsAndVotesAlongAndErasesTheText) {
   EXPECT_FALSE(sharing_->share(*late, When::kAfterCooling));
   EXPECT_FALSE(sharing_->edit_of(*shared->record, "x"));
   EXPECT_FALSE(sharing_->rate(*shared->record, ledger::Vote::kUp));
+}
+
+TEST_F(SharingTest, WhatTheLogSaysWasRetractedIsNamedUntilItIsErased) {
+  const auto shared = sharing_->share(request(), When::kNow);
+  const auto edit = edit_now(*shared->record, "A better answer.");
+  ASSERT_TRUE(
+      sharing_->share(*sharing_->edit_of(edit, "a planted-needle-seven"), When::kAfterCooling));
+  EXPECT_TRUE(sharing_->unerased()->empty());
+  for (const ledger::RecordId& id : {*shared->record, edit}) {  // as a mirror knew it
+    ledger::Draft draft;
+    draft.kind = ledger::Kind::kRetraction;
+    draft.refs = {id};
+    draft.payload = ledger::encode_retraction(ledger::RetractionReason::kAuthor);
+    ASSERT_TRUE(log_->post(std::move(draft)));
+  }
+  for (int again = 0; again < 2; ++again) {
+    const auto found = sharing_->unerased();
+    ASSERT_TRUE(found) << found.error().message;
+    ASSERT_EQ(found->size(), 2U);
+    EXPECT_EQ(found->at(0).records, (std::vector{*shared->record, edit}));
+    EXPECT_EQ(found->at(0).answer, "chatcmpl-1");
+    EXPECT_EQ(found->at(1).records, std::vector{edit});
+  }
+  EXPECT_FALSE(home_holds("planted-needle-seven"));
+  ASSERT_TRUE(sharing_->set_erased(std::array{*shared->record, edit}));
+  EXPECT_TRUE(sharing_->unerased()->empty());
+  EXPECT_EQ(sharing_->find(shared->id)->state, ShareState::kRetracted);
 }
 
 TEST_F(SharingTest, RefusesOtherLicencesNoScopeAndWhatIsTooLong) {
