@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/share.h"
+#include "cli/typed_text.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
 
@@ -38,7 +39,7 @@ Result<env::Path> saved_path(const env::Folders& folders, const std::string& nam
   if (name.find('/') != std::string::npos) return env::Path(name);
   if (name.starts_with('.'))
     return fail(ErrorCode::kInvalidArgument, format("{}: not a name for a chat", name));
-  return folders.state / "chats" / (name + ".json");
+  return saved_chats(folders) / (name + ".json");
 }
 
 Result<> save(const env::Folders& folders, const std::string& name, const ChatSession& session) {
@@ -173,7 +174,7 @@ Result<int> run_chat(Invocation& invocation, const ChatOptions& options) {
   ChatSession session(LOAM_TRY(model_of(client, options)), options.settings);
   session.set_verbose(options.verbose);
   std::optional<env::Path> history;
-  if (!options.no_history && env::make_folder(folders.state)) history = folders.state / "history";
+  if (!options.no_history && env::make_folder(folders.state)) history = history_file(folders);
   const auto editor = LineEditor::open(history);
   if (invocation.console.options().in_is_terminal)
     invocation.console.note(format("{}: /help explains, /bye leaves", session.model()));

@@ -11,6 +11,7 @@
 #include "cli/background.h"
 #include "cli/standard_input.h"
 #include "cli/table.h"
+#include "cli/typed_text.h"
 #include "cli/verbs.h"
 #include "http/message.h"
 #include "ledger/record_id.h"
@@ -219,12 +220,26 @@ Result<int> edit(Invocation& invocation, const RecordOptions& options) {
   return 0;
 }
 
+/// What was typed in `loam chat` goes too; what of it stays is named with the rest.
+void add_typed(codec::Value& done, const env::Folders& folders, const codec::Value& record) {
+  const codec::Value* body = record.find("body");
+  if (body == nullptr) return;
+  const codec::Value* left = done.find("left_in");
+  codec::Array all =
+      left == nullptr || left->as_array() == nullptr ? codec::Array() : *left->as_array();
+  for (const env::Path& file : forget_typed(folders, *body)) all.emplace_back(file.string());
+  done.set("left_in", std::move(all));
+}
+
 Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   const NodeClient client(LOAM_TRY(ensure_node(invocation)));
+  const auto folders = LOAM_TRY(folders_of(invocation));
+  // Afterwards nobody knows any more what it said.
+  const auto record = client.get(path_of("/loam/v1/records", *options.record));
   codec::Value body = codec::Object{{"reason", options.reason.value_or("author")}};
   if (options.key) body.set("key_file", std::filesystem::absolute(*options.key).string());
-  const auto done =
-      LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/retract"), body));
+  auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/retract"), body));
+  if (record) add_typed(done, folders, *record);
   if (invocation.globals.json)
     invocation.console.json(done);
   else if (!invocation.globals.quiet)
@@ -389,11 +404,14 @@ Verb retract_verb() {
   Verb verb = record_verb("retract", options);
   verb.summary = "Erases the text of a record of yours and tells everybody who follows the log";
   verb.details =
-      "Your edits of it and votes on it go too. Its header stays in the log, and old proofs stay "
-      "right. Copies that others made cannot be recalled. What you wrote in a log that is lost, "
-      "its "
-      "recovery key retracts (loam identity rotate --recovery), or an old key of yours: from any "
-      "node, for everybody who follows both logs.";
+      "Your edits of it and votes on it go too, and so do kept answers of the same conversation "
+      "and "
+      "the lines that were typed for it in `loam chat` on this machine. Its header stays in the "
+      "log, "
+      "and old proofs stay right. Copies that others made cannot be recalled. What you wrote in a "
+      "log "
+      "that is lost, its recovery key retracts (loam identity rotate --recovery), or an old key of "
+      "yours: from any node, for everybody who follows both logs.";
   verb.examples = {"loam retract RECORD", "loam retract RECORD --reason personal-data",
                    "loam retract RECORD --key ~/loam-recovery.key"};
   verb.arguments.push_back({"--reason", "WORD", &options->reason,

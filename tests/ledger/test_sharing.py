@@ -6,6 +6,7 @@ from pathlib import Path
 
 import harness
 from ledger.verifiers import check_log
+from terminal import Terminal
 
 
 def loam(node, *arguments, code=0, text=None):
@@ -81,6 +82,31 @@ def test_an_answer_is_shared_cancelled_shared_rated_edited_and_retracted(tmp_pat
         loam(node, "ledger", "verify")
         assert holders(node.home, "quartzneedle") == []
         assert holders(node.home, "ann@example.org") == []
+
+
+def test_a_retraction_reaches_what_a_chat_of_two_turns_left():
+    with harness.Node(fake_step_ms=1) as node:
+        chat = Terminal("--home", node.home, "--url", node.url, "chat", "fake", "--verbose", "--max-tokens", "5")
+        for line, shown in (("What is a quartzneedle? Tell ann@example.org.", "tokens/s"), ("And who has one?", "tokens/s"), ("/save mine", "saved")):
+            chat.until(">>> ")
+            chat.type(line + "\r")
+            chat.until(shown)
+        chat.until(">>> ")
+        chat.type("/bye\r")
+        assert chat.code() == 0
+        node.post("/v1/completions", {"model": "fake", "prompt": "Something else", "max_tokens": 2})
+        kept = [json.loads(line)["answer"] for line in loam(node, "share", "ls", "--json").splitlines()]
+        assert len(kept) == 3
+        record = json.loads(loam(node, "share", kept[-1], "-y", "--now", "--scope", "eval", "--json"))["record"]
+        saved = node.home / "state" / "chats" / "mine.json"
+        assert {saved, node.home / "state" / "history"} <= set(holders(node.home, "quartzneedle"))
+        reply = json.loads(loam(node, "retract", record, "--json"))
+        assert reply["left_in"] == [str(saved)]
+        assert holders(node.home, "quartzneedle") == holders(node.home, "ann@example.org") == [saved]
+        # Neither the other answer nor the other lines have words of it.
+        left = [json.loads(line) for line in loam(node, "share", "ls", "--json").splitlines()]
+        assert [one.get("answer") for one in left] == [kept[-1], kept[0]] and left[0]["state"] == "retracted"
+        assert (node.home / "state" / "history").read_text().splitlines() == ["And who has one?", "/save mine", "/bye"]
 
 
 def test_publishing_needs_the_owner_or_a_key_for_it():
