@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "env/file.h"
 #include "env/thread.h"
+#include "ledger/publisher.h"
 #include "ledger/restore.h"
 
 namespace loam::ledger {
@@ -54,7 +55,7 @@ class LogImpl final : public Log {
         rules_(rules),
         clock_(clock),
         storage_(std::move(storage)),
-        tiles_(std::move(tiles)),
+        tiles_(setup_.folder, setup_.head_file, key_, keys_.log, std::move(tiles)),
         published_(tiles_.size()) {}
 
   ~LogImpl() override {
@@ -83,7 +84,7 @@ class LogImpl final : public Log {
     signer_now_ = next_signer();
     // From the first record on, a log without it has lost it; and a checkpoint may have been served
     // without having been kept.
-    LOAM_TRY(keep_published());
+    LOAM_TRY(tiles_.keep());
     // A retraction may have been cut off before what it erased was overwritten.
     if (auto done = scrub(); !done && done.error().code != ErrorCode::kUnavailable) return done;
     while (published_ < committed_) LOAM_TRY(publish_some());
@@ -391,29 +392,14 @@ class LogImpl final : public Log {
   }
 
   Result<> publish_some() {
-    // What a failed try left is written again from the last checkpoint.
-    if (half_written_) tiles_ = LOAM_TRY(TileWriter::open(setup_.folder, key_));
-    half_written_ = false;
-    std::vector<Bytes> entries;
-    {
+    LOAM_TRY(tiles_.publish([this](std::uint64_t first) {
       const std::scoped_lock lock(storage_mutex_);
-      entries = LOAM_TRY(storage_->entries(tiles_.size(), kPublishedAtOnceMax));
-    }
-    half_written_ = true;
-    LOAM_TRY(tiles_.publish(entries, keys_.log));
-    half_written_ = false;
-    LOAM_TRY(keep_published());
+      return storage_->entries(first, kPublishedAtOnceMax);
+    }));
     const std::scoped_lock lock(mutex_);
     published_ = tiles_.size();
     changed_.notify_all();
     return {};
-  }
-
-  /// The newest checkpoint, once more where an old copy of the home does not have it.
-  Result<> keep_published() {
-    return keep_head(setup_.head_file,
-                     {.origin = key_.name, .size = tiles_.size(), .root = tiles_.root()},
-                     keys_.log);
   }
 
   const LogSetup setup_;
@@ -426,9 +412,7 @@ class LogImpl final : public Log {
   std::unique_ptr<Storage> storage_;  // under storage_mutex_
   bool unscrubbed_ = true;            // under storage_mutex_; so far as this process knows
   bool scrub_failed_ = false;         // under storage_mutex_; the last try
-  // Of the publisher's thread only, once it runs.
-  TileWriter tiles_;
-  bool half_written_ = false;
+  Publisher tiles_;                   // of the publisher's thread only, once it runs
 
   std::mutex mutex_;
   std::condition_variable arrived_;  // arriving_, closing_: the signer's

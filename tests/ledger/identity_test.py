@@ -11,8 +11,9 @@ import pytest
 
 import harness
 import search_test
-from cli.test_chat import Terminal
+
 from ledger.verifiers import check_log, record_check
+from terminal import Terminal
 
 KILLS = int(os.environ.get("LOAM_KILLS", "20")) // 4
 TERMS = {"licence": "CC0-1.0", "scope": ["eval"], "now": True}
