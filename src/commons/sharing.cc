@@ -278,7 +278,7 @@ class SharingImpl final : public Sharing {
       const auto stored = LOAM_TRY(log_.find(id));
       if (!stored || !stored->retracted) continue;
       Retracted one;
-      one.records = LOAM_TRY(with_what_follows(id));
+      one.records = LOAM_TRY(with_what_follows(id, nullptr));
       one.answer = LOAM_TRY(remove_queued(one.records));
       out.push_back(std::move(one));
     }
