@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/catalog.h"
 #include "cli/invocation.h"
 #include "gate/report.h"
 #include "tuning/recipe.h"
@@ -34,6 +35,10 @@ struct GateRun {
   };
   std::vector<Part> parts;  // what took how long
 };
+
+/// Whether measuring an adapter of `base` fits into `bytes_max` bytes of memory; 0: into any.
+/// @error ResourceExhausted  names both sizes.
+Result<> check_gate_memory(const catalog::Model& base, std::uint64_t bytes_max);
 
 /// Where the newest report on an adapter lies, or will.
 Result<env::Path> gate_report_file(const Invocation& invocation, const crypto::Digest& adapter);

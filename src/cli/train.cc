@@ -260,7 +260,7 @@ Verb train_verb() {
       {"--name", "NAME", &options->order.name, "Of the adapter; MODEL-tuned if not given."},
       {"--key", "VKEY", &options->order.keys,
        "The key of a log in the data set; this node's own if not given."},
-      {"--threads", "N", &options->order.threads, "As many as there are cores if not given."},
+      {"--threads", "N", &options->order.threads, "As training.threads says if not given."},
       background};
   make.run = [options](Invocation& invocation) { return start(invocation, *options); };
 

@@ -111,7 +111,7 @@ api::Settings api_settings(const NodeOptions& options, const ListenAddress& list
   if (!options.config.pull.hub.empty()) out.pull.hub_url = options.config.pull.hub;
   out.pull.offline = options.config.offline;
   out.load = load_options(options.config);
-  out.training_threads = core_count();
+  out.training_threads = training_threads(options.config);
   return out;
 }
 

@@ -46,6 +46,18 @@ std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool ha
                       : train::training_bytes(shape, has_head, options, keep_of(recipe), tokens));
 }
 
+Result<> check_memory(const Recipe& recipe, const train::Shape& shape, bool has_head,
+                      std::uint64_t bytes_max) {
+  const std::uint64_t needed = run_bytes(recipe, shape, has_head);
+  if (needed <= bytes_max) return {};
+  return fail(ErrorCode::kResourceExhausted,
+              format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
+                     bytes_max >> 20),
+              "a smaller per_device_train_batch_size or cutoff_len, or "
+              "disable_gradient_checkpointing = false, needs less; training.memory_max, or "
+              "memory_max, allows more");
+}
+
 TrainingRun::TrainingRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
                          std::span<const Example> examples)
     : base_(weights),

@@ -31,6 +31,11 @@ struct StepReport {
 /// Bytes that a run takes.
 std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head);
 
+/// Whether a run with that recipe fits into memory.
+/// @error ResourceExhausted  names both sizes; the hint says what needs less.
+Result<> check_memory(const Recipe& recipe, const train::Shape& shape, bool has_head,
+                      std::uint64_t bytes_max);
+
 /// Trains what the recipe says, by what recipe.stage says. The same recipe, weights and examples
 /// give the same bits on any number of threads, and after restore().
 class TrainingRun {
