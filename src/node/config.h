@@ -58,6 +58,7 @@ struct Config {
   } follow;
   struct Channels {
     std::int64_t poll = 900;
+    bool attest = false;
   } channels;
   struct Limits {
     std::int64_t body_bytes = 8 << 20;

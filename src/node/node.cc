@@ -219,9 +219,9 @@ Result<> Node::Parts::open_stores() {
   const release::ChannelBook book(data / "channels");
   rollouts = std::make_unique<release::Rollouts>(book, *catalog, clock);
   if (!options.config.offline)
-    channels = std::make_unique<ChannelPoll>(
-        ChannelPollSetup{book, options.program, options.program_options,
-                         std::chrono::seconds(options.config.channels.poll)});
+    channels = std::make_unique<ChannelPoll>(ChannelPollSetup{
+        book, options.program, options.program_options,
+        std::chrono::seconds(options.config.channels.poll), options.config.channels.attest});
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);
