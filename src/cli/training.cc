@@ -11,14 +11,12 @@
 #include "cli/interrupt.h"
 #include "cli/table.h"
 #include "cli/verified_set.h"
-#include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
 #include "env/process.h"
 #include "env/random.h"
 #include "node/machine.h"
 #include "tuning/adoption.h"
-#include "tuning/examples.h"
 #include "tuning/peft_import.h"
 #include "tuning/trainer.h"
 #include "tuning/work.h"
@@ -71,7 +69,7 @@ Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file) {
   return tuning::parse_recipe(text, *file);
 }
 
-Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
+Result<NewTraining> make_training(Invocation& invocation, const TrainingOrder& order) {
   const auto config = LOAM_TRY(config_of(invocation)).config;
   tuning::JobSpec spec;
   spec.recipe = LOAM_TRY(read_recipe(order.recipe));
@@ -94,12 +92,15 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
     return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
                 "move the data set to another path");
   spec.data_set_root = LOAM_TRY(verified_root(invocation, "train", order.data_set, order.keys));
-  const env::Path rows = spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage));
-  spec.rows_sha256 = LOAM_TRY(catalog::hash_file(rows)).sha256;
+  spec.rows_sha256 = LOAM_TRY(catalog::hash_file(spec.rows())).sha256;
+  const std::uint64_t bytes_max = memory_bytes_max(config);
+  const tuning::Estimate estimate =
+      LOAM_TRY(tuning::estimate_job(*catalog, model, spec, bytes_max, invocation.clock));
   spec.id = env::random_id("ftjob-");
   spec.created_ms = invocation.clock.wall_ms();
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
-  return tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec);
+  return NewTraining{LOAM_TRY(tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec)),
+                     estimate, bytes_max};
 }
 
 Result<> start_training(const Invocation& invocation, const tuning::JobFolder& job) {

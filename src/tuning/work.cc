@@ -11,6 +11,7 @@
 #include "env/process.h"
 #include "train/weight_source.h"
 #include "tuning/canaries.h"
+#include "tuning/estimate.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/outcome.h"
 #include "tuning/train_log.h"
@@ -190,7 +191,9 @@ class Work {
       state_.loss = logged.back().loss;
     state_.steps = run.steps();
     state_.step = run.step();
-    state_.seconds_left = seconds_of(run, gemm) * static_cast<double>(run.steps() - run.step()) /
+    // A guess until steps are seen.
+    state_.seconds_left = run.gflop() / training_speed(gemm, setup_.clock) *
+                          static_cast<double>(run.steps() - run.step()) /
                           static_cast<double>(run.steps());
     LOAM_TRY(doing("training"));
     begun_ms_ = setup_.clock.steady_ms();
@@ -210,24 +213,6 @@ class Work {
     const env::Fd base = LOAM_TRY(setup_.catalog.open_verified(lineage.base));
     LOAM_TRY(write_outcome(job_, run.trained(), weights.shape, base, lineage));
     return JobStatus::kSucceeded;
-  }
-
-  /// What the whole run takes, by the speed of one product: a guess until steps are seen.
-  double seconds_of(const TrainingRun& run, train::Gemm& gemm) const {
-    constexpr std::size_t kSize = 768;
-    constexpr double kShare = 0.6;  // of a large product's speed, that a step reaches; measured
-    const std::vector<float> a(kSize * kSize, 0.5F), b(kSize * kSize, 0.25F);
-    std::vector<float> c(kSize * kSize);
-    const std::int64_t from_ms = setup_.clock.steady_ms();
-    std::int64_t took_ms = 0;
-    double gflop = 0;
-    while (took_ms < 50) {
-      gemm.multiply(train::matrix(a, kSize, kSize), train::matrix(b, kSize, kSize),
-                    {c.data(), kSize}, train::Into::kReplace);
-      gflop += 2e-9 * static_cast<double>(kSize * kSize * kSize);
-      took_ms = setup_.clock.steady_ms() - from_ms;
-    }
-    return run.gflop() / (kShare * gflop / (static_cast<double>(took_ms) / 1000));
   }
 
   /// Log first: it then holds every step of a checkpoint.

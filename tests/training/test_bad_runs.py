@@ -96,8 +96,12 @@ def test_a_full_disk_at_a_checkpoint_costs_the_steps_since_the_one_before(home):
 def test_a_run_stays_within_the_memory_and_threads_that_its_owner_allows(home):
     refused = json.loads(start(home, "large", WHOLE, "--set", "training.memory_max=20M", code=1))["error"]
     assert "20 MiB may be used" in refused["message"] and "training.memory_max" in refused["hint"], refused
-    done = json.loads(start(home, "fits", WHOLE, "--set", "training.memory_max=1G", "--set", "training.threads=1"))
-    assert done["status"] == "succeeded" and done["steps"] == 6, done
+    estimate = json.loads(start(home, "usual", WHOLE))["estimate"]
+    assert estimate["memory_bytes_max"] >= estimate["memory_bytes"] > 20 << 20, estimate
+    cap = estimate["memory_bytes"] + 1
+    done = json.loads(start(home, "fits", WHOLE, "--set", f"training.memory_max={cap}", "--set", "training.threads=1"))
+    assert done["status"] == "succeeded" and done["steps"] == estimate["steps"] == 6, done
+    assert done["examples"] == estimate["examples"] and done["estimate"]["memory_bytes_max"] == cap, done
     assert json.loads((Path(done["folder"]) / "job.json").read_text())["threads"] == 1
 
 
