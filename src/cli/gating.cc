@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "base/parse.h"
 #include "catalog/file_hash.h"
 #include "catalog/finite.h"
 #include "cli/interrupt.h"
@@ -14,6 +15,7 @@
 #include "env/random.h"
 #include "gate/measure.h"
 #include "node/machine.h"
+#include "pool/memory_plan.h"
 #include "tuning/canaries.h"
 #include "tuning/work.h"
 
@@ -100,8 +102,11 @@ Result<Candidate> find_candidate(catalog::Catalog& catalog, const env::Path& dat
   return out;
 }
 
+engine::LoadOptions engine_load() { return {.context = 4096, .sequences_max = 1, .queue_max = 1}; }
+
 Result<std::unique_ptr<engine::Engine>> start_engine(catalog::Catalog& catalog,
-                                                     const Candidate& candidate, bool adapted) {
+                                                     const Candidate& candidate, bool adapted,
+                                                     std::size_t threads) {
   engine::EngineSource source;
   source.name = candidate.base.name;
   source.file = LOAM_TRY(catalog.open_verified(candidate.base));
@@ -110,11 +115,9 @@ Result<std::unique_ptr<engine::Engine>> start_engine(catalog::Catalog& catalog,
     source.adapter = LOAM_TRY(env::open_read(candidate.adapter));
     LOAM_TRY(catalog::check_finite(source.adapter, candidate.adapter));
   }
+  source.load = engine_load();
   // Base and candidate are asked at the same time.
-  source.load = {.context = 4096,
-                 .sequences_max = 1,
-                 .queue_max = 1,
-                 .threads = std::max(1U, static_cast<std::uint32_t>(node::core_count()) / 2)};
+  source.load.threads = std::max(1U, static_cast<std::uint32_t>(threads) / 2);
   return engine::start_worker_engine(engine::worker_program("/proc/self/exe", engine::probe_cpu()),
                                      std::move(source), kLoadTimeoutMs);
 }
@@ -175,8 +178,11 @@ Result<> measure_candidate(Invocation& invocation, catalog::Catalog& catalog,
       gate::draw_slice(trained, newer, report.nonce, gate::amounts_of(report.profile).items_max));
   report.near_duplicates = slice.near_duplicates;
   const auto learned = LOAM_TRY(read_learned(trained));
-  const auto base = LOAM_TRY(start_engine(catalog, candidate, false));
-  const auto adapted = LOAM_TRY(start_engine(catalog, candidate, true));
+  const auto config = LOAM_TRY(config_of(invocation)).config;
+  LOAM_TRY(check_gate_memory(candidate.base, node::training_memory_max(config)));
+  const std::size_t threads = node::training_threads(config);
+  const auto base = LOAM_TRY(start_engine(catalog, candidate, false, threads));
+  const auto adapted = LOAM_TRY(start_engine(catalog, candidate, true, threads));
   report.engine_build = base->info().engine_build;
   report.cpu_class = base->info().cpu_class;
   const env::Path scores = LOAM_TRY(folders_of(invocation)).cache / "scores";
@@ -237,6 +243,17 @@ Result<> settle_draw(const env::Path& gates, const GateOrder& order, gate::Repor
 }
 
 }  // namespace
+
+Result<> check_gate_memory(const catalog::Model& base, std::uint64_t bytes_max) {
+  // Two engines, which share the pages of the model's file.
+  const std::uint64_t one = pool::estimated_bytes(base, engine_load());
+  const std::uint64_t needed = one + (one - std::min(one, base.bytes));
+  if (bytes_max == 0 || needed <= bytes_max) return {};
+  return fail(ErrorCode::kResourceExhausted,
+              format("gate: base and candidate take {} of memory together, and {} may be used",
+                     human_bytes(needed), human_bytes(bytes_max)),
+              "training.memory_max, or memory_max, allows more");
+}
 
 Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   const env::Folders folders = LOAM_TRY(folders_of(invocation));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/catalog.h"
 #include "cli/gate_reports.h"
 #include "cli/invocation.h"
 #include "gate/report.h"
@@ -39,6 +40,10 @@ struct GateRun {
   };
   std::vector<Part> parts;  // what took how long
 };
+
+/// Whether measuring an adapter of `base` fits into `bytes_max` bytes of memory; 0: into any.
+/// @error ResourceExhausted  names both sizes.
+Result<> check_gate_memory(const catalog::Model& base, std::uint64_t bytes_max);
 
 /// Verifies the data sets, measures base and candidate, and keeps the report. Of a gate that is run
 /// again the first report stays what and where it is, whatever comes out.

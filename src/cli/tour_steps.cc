@@ -109,7 +109,7 @@ Result<TourReport> train(Tour& tour) {
   order.model = tour.base.name;
   order.recipe = recipe.string();
   order.name = std::string(kName);
-  tour.job = LOAM_TRY(make_training(on_a, order));
+  tour.job = LOAM_TRY(make_training(on_a, order)).job;
   LOAM_TRY(start_training(on_a, *tour.job));
   const auto state = LOAM_TRY(watch_training(on_a, *tour.job));
   if (!state) return std::unexpected(interrupted());

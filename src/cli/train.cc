@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/format.h"
+#include "base/parse.h"
 #include "cli/table.h"
 #include "cli/train_export.h"
 #include "cli/training.h"
@@ -99,12 +100,30 @@ void show_job(Console& console, const JobFolder& job, const JobState& state) {
   if (state.error && !state.error->hint.empty()) row("", state.error->hint);
 }
 
+codec::Value estimate_value(const NewTraining& made) {
+  return codec::Object{{"examples", made.estimate.examples},
+                       {"steps", made.estimate.steps},
+                       {"memory_bytes", made.estimate.memory_bytes},
+                       {"memory_bytes_max", made.memory_bytes_max},
+                       {"seconds", made.estimate.seconds}};
+}
+
+std::string estimate_text(const NewTraining& made) {
+  return format("{}: about {} from {}, {} of memory (it may use {}), {}", made.job.spec().id,
+                counted(made.estimate.steps, "step"), counted(made.estimate.examples, "example"),
+                human_bytes(made.estimate.memory_bytes), human_bytes(made.memory_bytes_max),
+                short_duration(made.estimate.seconds));
+}
+
 /// What a job came to, or where it is.
-Result<int> report(Invocation& invocation, const JobFolder& job, const JobState& state) {
+Result<int> report(Invocation& invocation, const JobFolder& job, const JobState& state,
+                   const NewTraining* made = nullptr) {
   if (state.status == JobStatus::kFailed && state.error) return std::unexpected(*state.error);
   Console& console = invocation.console;
   if (invocation.globals.json) {
-    console.json(job_value(job, state));
+    codec::Value value = job_value(job, state);
+    if (made != nullptr) value.set("estimate", estimate_value(*made));
+    console.json(value);
   } else if (invocation.globals.quiet) {
     console.line(job.spec().id);
   } else if (state.status == JobStatus::kSucceeded) {
@@ -122,19 +141,23 @@ Result<int> report(Invocation& invocation, const JobFolder& job, const JobState&
   return 0;
 }
 
-Result<int> begin(Invocation& invocation, const JobFolder& job, const TrainOptions& options) {
+/// @param made  what a new one was estimated to take.
+Result<int> begin(Invocation& invocation, const JobFolder& job, const TrainOptions& options,
+                  const NewTraining* made = nullptr) {
   LOAM_TRY(start_training(invocation, job));
-  if (options.background) return report(invocation, job, LOAM_TRY(job.state()));
+  if (options.background) return report(invocation, job, LOAM_TRY(job.state()), made);
   invocation.console.note(
       format("{} works in the background; Ctrl-C ends this display only", job.spec().id));
   const auto ended = LOAM_TRY(watch_training(invocation, job));
-  return report(invocation, job, ended ? *ended : LOAM_TRY(job.state()));
+  return report(invocation, job, ended ? *ended : LOAM_TRY(job.state()), made);
 }
 
 Result<int> start(Invocation& invocation, TrainOptions& options) {
   options.order.data_set = *options.data;
-  const JobFolder job = LOAM_TRY(make_training(invocation, options.order));
-  return begin(invocation, job, options);
+  const NewTraining made = LOAM_TRY(make_training(invocation, options.order));
+  if (!invocation.globals.json && !invocation.globals.quiet)
+    invocation.console.line(estimate_text(made));
+  return begin(invocation, made.job, options, &made);
 }
 
 Result<int> resume(Invocation& invocation, const TrainOptions& options) {
@@ -260,7 +283,7 @@ Verb train_verb() {
       {"--name", "NAME", &options->order.name, "Of the adapter; MODEL-tuned if not given."},
       {"--key", "VKEY", &options->order.keys,
        "The key of a log in the data set; this node's own if not given."},
-      {"--threads", "N", &options->order.threads, "As many as there are cores if not given."},
+      {"--threads", "N", &options->order.threads, "As training.threads says if not given."},
       background};
   make.run = [options](Invocation& invocation) { return start(invocation, *options); };
 

@@ -11,14 +11,12 @@
 #include "cli/interrupt.h"
 #include "cli/table.h"
 #include "cli/verified_set.h"
-#include "dataset/layout.h"
 #include "engine/cpu_class.h"
 #include "env/file.h"
 #include "env/process.h"
 #include "env/random.h"
 #include "node/machine.h"
 #include "tuning/adoption.h"
-#include "tuning/examples.h"
 #include "tuning/peft_import.h"
 #include "tuning/trainer.h"
 #include "tuning/work.h"
@@ -44,6 +42,13 @@ Result<catalog::Model> find_model(catalog::Catalog& catalog, const TrainingOrder
               all.empty() ? "loam pull smollm2" : "loam ls");
 }
 
+/// What is free, within what the owner allows.
+std::uint64_t memory_bytes_max(const node::Config& config) {
+  const std::uint64_t cap = node::training_memory_max(config);
+  const std::uint64_t available = node::memory().available_bytes;
+  return cap == 0 ? available : std::min(available, cap);
+}
+
 std::unique_ptr<tuning::Trainer> trainer_of(const Invocation& invocation) {
   std::vector<std::string> arguments;
   add_globals(invocation, arguments);
@@ -64,7 +69,8 @@ Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file) {
   return tuning::parse_recipe(text, *file);
 }
 
-Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order) {
+Result<NewTraining> make_training(Invocation& invocation, const TrainingOrder& order) {
+  const auto config = LOAM_TRY(config_of(invocation)).config;
   tuning::JobSpec spec;
   spec.recipe = LOAM_TRY(read_recipe(order.recipe));
   const auto catalog = LOAM_TRY(open_catalog(invocation));
@@ -80,19 +86,22 @@ Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOr
   if (order.threads && (*order.threads < 1 || *order.threads > 1024))
     return fail(ErrorCode::kInvalidArgument, "--threads: a number from 1 to 1024");
   spec.threads =
-      order.threads ? static_cast<std::size_t>(*order.threads) : std::size_t{node::core_count()};
+      order.threads ? static_cast<std::size_t>(*order.threads) : node::training_threads(config);
   spec.data_set = LOAM_TRY(env::real_path(order.data_set));
   if (!is_valid_utf8(spec.data_set.string()))
     return fail(ErrorCode::kInvalidArgument, "train: the path of the data set is not UTF-8",
                 "move the data set to another path");
   spec.data_set_root = LOAM_TRY(verified_root(invocation, "train", order.data_set, order.keys));
   LOAM_TRY(check_not_withdrawn(invocation, "train", spec.data_set));
-  const env::Path rows = spec.data_set / dataset::view_file(tuning::view_of(spec.recipe.stage));
-  spec.rows_sha256 = LOAM_TRY(catalog::hash_file(rows)).sha256;
+  spec.rows_sha256 = LOAM_TRY(catalog::hash_file(spec.rows())).sha256;
+  const std::uint64_t bytes_max = memory_bytes_max(config);
+  const tuning::Estimate estimate =
+      LOAM_TRY(tuning::estimate_job(*catalog, model, spec, bytes_max, invocation.clock));
   spec.id = env::random_id("ftjob-");
   spec.created_ms = invocation.clock.wall_ms();
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
-  return tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec);
+  return NewTraining{LOAM_TRY(tuning::JobFolder::create(tuning::jobs_folder(folders.data), spec)),
+                     estimate, bytes_max};
 }
 
 Result<> start_training(const Invocation& invocation, const tuning::JobFolder& job) {
@@ -104,16 +113,14 @@ Result<tuning::JobStatus> do_training(Invocation& invocation, const tuning::JobF
   env::work_in_background();
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const auto config = LOAM_TRY(config_of(invocation)).config;
-  std::uint64_t memory = node::memory().available_bytes;
-  if (config.memory_max > 0)
-    memory = std::min(memory, static_cast<std::uint64_t>(config.memory_max));
   const InterruptGuard guard;
   return tuning::work(
       job, {.catalog = *catalog,
             .clock = invocation.clock,
             .worker_program = engine::worker_program("/proc/self/exe", engine::probe_cpu()),
             .version = node::version(),
-            .memory_bytes_max = memory,
+            .memory_bytes_max = memory_bytes_max(config),
+            .memory_bytes_cap = node::training_memory_max(config),
             .stopping = [] { return InterruptGuard::interrupted(); },
             .check_data_set =
                 [&](const env::Path& data_set) {

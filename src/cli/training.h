@@ -8,6 +8,7 @@
 
 #include "catalog/catalog.h"
 #include "cli/invocation.h"
+#include "tuning/estimate.h"
 #include "tuning/job.h"
 
 namespace loam::cli {
@@ -27,10 +28,18 @@ struct TrainingOrder {
 /// The recipe in `file`; sensible settings without one.
 Result<tuning::Recipe> read_recipe(const std::optional<std::string>& file);
 
-/// Verifies the data set and makes a job of it; nothing works on it yet.
+/// A job that nothing works on yet, and what it will take.
+struct NewTraining {
+  tuning::JobFolder job;
+  tuning::Estimate estimate;
+  std::uint64_t memory_bytes_max = 0;  // that it may use
+};
+
+/// Verifies the data set and makes a job of it.
 /// @error Corrupt  the data set is damaged. PermissionDenied  texts in it were retracted since.
-///        NotFound  no such model.
-Result<tuning::JobFolder> make_training(Invocation& invocation, const TrainingOrder& order);
+///        NotFound  no such model. ResourceExhausted  it does not fit into the memory that it may
+///        use.
+Result<NewTraining> make_training(Invocation& invocation, const TrainingOrder& order);
 
 /// Starts a process of low priority that works on the job.
 /// @error AlreadyExists  one does already.

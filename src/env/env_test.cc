@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <new>
+#include <vector>
 
 #include "env/disk.h"
 #include "env/file.h"
@@ -21,6 +23,24 @@ Path fresh_folder() {
   const Path path = std::filesystem::temp_directory_path() / random_id("loam-env-");
   EXPECT_TRUE(make_folder(path).has_value());
   return path;
+}
+
+TEST(MemoryLimit, IsTheEndOfMemoryAndNotOfTheProcess) {
+  const auto grow = [](std::size_t bytes) {
+    try {
+      const std::vector<char> filled(bytes, 'x');
+      return filled.back() == 'x';
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  };
+  const auto try_it = [&] {
+    if (!limit_memory(std::uint64_t{200} << 20, 1)) ::_exit(1);
+    if (!grow(std::size_t{100} << 20)) ::_exit(2);
+    if (grow(std::size_t{400} << 20)) ::_exit(3);
+    ::_exit(grow(std::size_t{100} << 20) ? 0 : 4);
+  };
+  EXPECT_EXIT(try_it(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Process, RunsByItselfAndItsEndIsTold) {

@@ -1,11 +1,14 @@
 #include "env/process.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 
 namespace loam::env {
@@ -52,6 +55,22 @@ std::optional<int> ended(pid_t child) {
 void work_in_background() {
   constexpr int kNiceness = 10;
   static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNiceness));
+}
+
+Result<> limit_memory(std::uint64_t bytes_max, std::size_t threads) {
+  // Stacks are counted in full, and are mostly untouched.
+  std::size_t stack_bytes = 0;
+  pthread_attr_t usual;
+  pthread_attr_init(&usual);
+  pthread_attr_getstacksize(&usual, &stack_bytes);
+  pthread_attr_destroy(&usual);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_DATA, &limit) != 0)
+    return std::unexpected(system_error("limit", "the memory of this process", errno));
+  limit.rlim_cur = std::min<rlim_t>(bytes_max + (threads + 1) * stack_bytes, limit.rlim_max);
+  if (::setrlimit(RLIMIT_DATA, &limit) != 0)
+    return std::unexpected(system_error("limit", "the memory of this process", errno));
+  return {};
 }
 
 }  // namespace loam::env

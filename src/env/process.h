@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,5 +23,10 @@ std::optional<int> ended(pid_t child);
 
 /// From now on this process, and those that it starts, leave the processor to others first.
 void work_in_background();
+
+/// From now on this process has `bytes_max` of memory at most for its numbers, beside the stacks of
+/// `threads` threads; files that it maps to read do not count. What is asked for beyond that is
+/// std::bad_alloc.
+Result<> limit_memory(std::uint64_t bytes_max, std::size_t threads);
 
 }  // namespace loam::env

@@ -60,6 +60,7 @@ void ChannelPoll::look(const std::stop_token& stopping) {
   const auto output = env::open_append(said, 0600);
   if (!output) return log::warning("channels", "{}", output.error().message);
   std::vector<std::string> arguments{"loam", "channel", "poll"};
+  if (setup_.attest) arguments.emplace_back("--attest");
   arguments.insert(arguments.end(), setup_.program_options.begin(), setup_.program_options.end());
   const auto child = env::start_program(setup_.program, arguments, *output);
   if (!child) return log::warning("channels", "{}", child.error().message);

@@ -17,6 +17,7 @@ struct ChannelPollSetup {
   env::Path program;
   std::vector<std::string> program_options;  // by which it finds this home
   std::chrono::seconds every;
+  bool attest = false;  // and sign what the gate says
 };
 
 /// The process verifies, builds and gates, which takes minutes: it must not be part of what

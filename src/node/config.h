@@ -42,6 +42,10 @@ struct Config {
     std::int64_t chunk = 256;
     std::int64_t timeout = 120;
   } load;
+  struct Training {
+    std::int64_t threads = 0;
+    std::int64_t memory_max = 0;
+  } training;
   struct History {
     std::int64_t keep = 30;
   } history;
@@ -54,6 +58,7 @@ struct Config {
   } follow;
   struct Channels {
     std::int64_t poll = 900;
+    bool attest = false;
   } channels;
   struct Limits {
     std::int64_t body_bytes = 8 << 20;

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "env/random.h"
+#include "node/machine.h"
 
 namespace loam::node {
 namespace {
@@ -135,6 +136,17 @@ TEST_F(ConfigTest, EverySettingReadsBackWhatItWrites) {
     EXPECT_EQ(again, config);
     EXPECT_FALSE(setting.meaning.empty());
   }
+}
+
+TEST_F(ConfigTest, ATrainingTakesWhatItsSettingsAllow) {
+  Config config;
+  EXPECT_EQ(training_threads(config), core_count());
+  EXPECT_EQ(training_memory_max(config), 0U);
+  config.memory_max = 5 << 20;
+  EXPECT_EQ(training_memory_max(config), 5U << 20) << "that of all models, if it has none";
+  config.training = {.threads = 3, .memory_max = 2 << 20};
+  EXPECT_EQ(training_threads(config), 3U);
+  EXPECT_EQ(training_memory_max(config), 2U << 20);
 }
 
 TEST_F(ConfigTest, EditingKeepsCommentsAndOrder) {

@@ -44,6 +44,16 @@ Memory memory() {
   return {meminfo(*text, "MemTotal:"), meminfo(*text, "MemAvailable:")};
 }
 
+std::size_t training_threads(const Config& config) {
+  return config.training.threads > 0 ? static_cast<std::size_t>(config.training.threads)
+                                     : core_count();
+}
+
+std::uint64_t training_memory_max(const Config& config) {
+  const std::int64_t own = config.training.memory_max;
+  return static_cast<std::uint64_t>(own > 0 ? own : config.memory_max);
+}
+
 std::string version() { return LOAM_VERSION; }
 
 std::string system_name() {

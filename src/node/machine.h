@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "node/config.h"
+
 namespace loam::node {
 
 /// "AMD Ryzen 5 ..."; "unknown" where the system does not say.
@@ -16,6 +18,11 @@ struct Memory {
 };
 /// Zeros where the system does not say.
 Memory memory();
+
+/// Threads of a training, and of a gate in all.
+std::size_t training_threads(const Config& config);
+/// Bytes that a training may take, and a gate, as the owner capped them; 0: they are not capped.
+std::uint64_t training_memory_max(const Config& config);
 
 /// The version of this program, e.g. "0.1.0".
 std::string version();

@@ -113,7 +113,7 @@ api::Settings api_settings(const NodeOptions& options, const ListenAddress& list
   if (!options.config.pull.hub.empty()) out.pull.hub_url = options.config.pull.hub;
   out.pull.offline = options.config.offline;
   out.load = load_options(options.config);
-  out.training_threads = core_count();
+  out.training_threads = training_threads(options.config);
   return out;
 }
 
@@ -221,9 +221,9 @@ Result<> Node::Parts::open_stores() {
   const release::ChannelBook book(data / "channels");
   rollouts = std::make_unique<release::Rollouts>(book, *catalog, clock);
   if (!options.config.offline)
-    channels = std::make_unique<ChannelPoll>(
-        ChannelPollSetup{book, options.program, options.program_options,
-                         std::chrono::seconds(options.config.channels.poll)});
+    channels = std::make_unique<ChannelPoll>(ChannelPollSetup{
+        book, options.program, options.program_options,
+        std::chrono::seconds(options.config.channels.poll), options.config.channels.attest});
   residency =
       pool::Residency::create(*catalog, options.starter ? options.starter : worker_starter(options),
                               residency_options(options.config), clock);

@@ -1,6 +1,9 @@
 #include "train/team.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "env/thread.h"
@@ -39,6 +42,7 @@ void Team::run(std::size_t count, const Body& body) {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return busy_ == 0; });
   body_ = nullptr;
+  if (no_memory_) std::rethrow_exception(std::exchange(no_memory_, nullptr));
 }
 
 void Team::run_rows(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
@@ -63,8 +67,16 @@ void Team::take_all(std::size_t worker) {
   while (next_ < count_) {
     const std::size_t index = next_++;
     lock.unlock();
-    (*body_)(index, worker);
+    std::exception_ptr no_memory;
+    try {
+      (*body_)(index, worker);
+    } catch (const std::bad_alloc&) {
+      no_memory = std::current_exception();
+    }
     lock.lock();
+    if (!no_memory) continue;
+    no_memory_ = std::move(no_memory);
+    next_ = count_;
   }
   if (--busy_ == 0) idle_.notify_one();
 }

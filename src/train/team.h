@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -25,7 +26,9 @@ class Team {
 
   std::size_t threads() const { return others_.size() + 1; }
 
-  /// Calls `body(i, worker)` once for each i below `count`; returns when all have returned.
+  /// Calls `body(i, worker)` once for each i below `count`; returns when all have returned. If a
+  /// body finds no memory, the rest is left out, and std::bad_alloc comes out of here, on whatever
+  /// thread it was: a limit that the owner set ends a run, and the run says so.
   /// @thread one caller at a time, and none from within a body.
   void run(std::size_t count, const Body& body);
 
@@ -45,6 +48,7 @@ class Team {
   std::size_t round_ = 0;  // counts the calls of run() that the others take part in
   std::size_t busy_ = 0;
   bool ended_ = false;
+  std::exception_ptr no_memory_;  // of this round
   std::vector<std::jthread> others_;
 };
 

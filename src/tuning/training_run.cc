@@ -32,7 +32,43 @@ std::size_t batch_tokens_max(const Recipe& recipe) {
   return texts * recipe.cutoff_len * recipe.per_device_train_batch_size;
 }
 
+std::vector<BatchPlan> plan_pass(const Recipe& recipe, std::span<const std::size_t> lengths,
+                                 std::uint64_t epoch) {
+  return plan_epoch(lengths, batch_tokens_max(recipe), recipe.per_device_train_batch_size,
+                    recipe.seed, epoch);
+}
+
 }  // namespace
+
+std::vector<std::uint64_t> steps_before_passes(const Recipe& recipe,
+                                               std::span<const std::size_t> lengths) {
+  const auto epochs = static_cast<std::uint64_t>(recipe.num_train_epochs);  // a whole number
+  std::vector<std::uint64_t> out;
+  std::uint64_t steps = 0;
+  do {
+    out.push_back(steps);
+    const std::size_t batches = plan_pass(recipe, lengths, out.size() - 1).size();
+    steps +=
+        (batches + recipe.gradient_accumulation_steps - 1) / recipe.gradient_accumulation_steps;
+  } while (recipe.max_steps == 0 ? out.size() < epochs : steps < recipe.max_steps);
+  out.push_back(steps);
+  return out;
+}
+
+std::uint64_t steps_of(const Recipe& recipe, std::span<const std::uint64_t> before_passes) {
+  return recipe.max_steps == 0 ? before_passes.back() : recipe.max_steps;
+}
+
+double run_gflop(const Recipe& recipe, const train::Shape& shape, const train::Traffic& pass,
+                 std::span<const std::uint64_t> before_passes) {
+  const double passes =
+      static_cast<double>(steps_of(recipe, before_passes)) / static_cast<double>(before_passes[1]);
+  // A preference is judged before it is learned: one more forward pass, a third of the whole.
+  const double judging = recipe.stage == Stage::kSft ? 1 : 4.0 / 3;
+  const double one_pass = recipe.full ? train::whole_training_gflop(shape, pass)
+                                      : train::training_gflop(shape, adapter_options(recipe), pass);
+  return passes * judging * one_pass;
+}
 
 std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head) {
   // A checkpoint is put together in memory: parameters and optimizer, as numbers and as bytes.
@@ -44,6 +80,18 @@ std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool ha
   return kCheckpointCopies * sizeof(float) * trained +
          (recipe.full ? train::whole_training_bytes(shape, has_head, keep_of(recipe), tokens)
                       : train::training_bytes(shape, has_head, options, keep_of(recipe), tokens));
+}
+
+Result<> check_memory(const Recipe& recipe, const train::Shape& shape, bool has_head,
+                      std::uint64_t bytes_max) {
+  const std::uint64_t needed = run_bytes(recipe, shape, has_head);
+  if (needed <= bytes_max) return {};
+  return fail(ErrorCode::kResourceExhausted,
+              format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
+                     bytes_max >> 20),
+              "a smaller per_device_train_batch_size or cutoff_len, or "
+              "disable_gradient_checkpointing = false, needs less; training.memory_max, or "
+              "memory_max, allows more");
 }
 
 TrainingRun::TrainingRun(train::Gemm& gemm, const train::Weights& weights, const Recipe& recipe,
@@ -58,18 +106,8 @@ TrainingRun::TrainingRun(train::Gemm& gemm, const train::Weights& weights, const
       planned_epoch_(0),
       plan_(plan_of(0)) {
   LOAM_CHECK(!examples.empty());
-  const std::uint64_t wanted = recipe.max_steps;
-  const auto epochs = static_cast<std::uint64_t>(recipe.num_train_epochs);  // a whole number
-  std::uint64_t steps = 0, epoch = 0;
-  do {
-    steps_before_.push_back(steps);
-    const std::size_t batches = epoch == 0 ? plan_.size() : plan_of(epoch).size();
-    steps +=
-        (batches + recipe.gradient_accumulation_steps - 1) / recipe.gradient_accumulation_steps;
-    ++epoch;
-  } while (wanted == 0 ? epoch < epochs : steps < wanted);
-  steps_before_.push_back(steps);
-  schedule_.steps = wanted == 0 ? steps : wanted;
+  steps_before_ = steps_before_passes(recipe, lengths_);
+  schedule_.steps = steps_of(recipe, steps_before_);
   schedule_.rate_max = recipe.learning_rate;
   schedule_.warmup_steps = static_cast<std::uint64_t>(
       std::ceil(recipe.warmup_ratio * static_cast<double>(schedule_.steps)));
@@ -85,14 +123,7 @@ double TrainingRun::gflop() const {
       ++texts;
     }
   pass.length = pass.tokens / static_cast<double>(texts);
-  const double passes =
-      static_cast<double>(schedule_.steps) / static_cast<double>(steps_before_[1]);
-  // A preference is judged before it is learned: one more forward pass, a third of the whole.
-  const double judging = recipe_.stage == Stage::kSft ? 1 : 4.0 / 3;
-  const double one_pass = recipe_.full
-                              ? train::whole_training_gflop(base_.shape, pass)
-                              : train::training_gflop(base_.shape, adapter_options(recipe_), pass);
-  return passes * judging * one_pass;
+  return run_gflop(recipe_, base_.shape, pass, steps_before_);
 }
 
 train::AdamWOptions TrainingRun::optimizer_options() const {
@@ -100,8 +131,7 @@ train::AdamWOptions TrainingRun::optimizer_options() const {
 }
 
 std::vector<BatchPlan> TrainingRun::plan_of(std::uint64_t epoch) const {
-  return plan_epoch(lengths_, batch_tokens_max(recipe_), recipe_.per_device_train_batch_size,
-                    recipe_.seed, epoch);
+  return plan_pass(recipe_, lengths_, epoch);
 }
 
 TrainingRun::Place TrainingRun::place_of(std::uint64_t step) const {

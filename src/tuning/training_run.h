@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "train/cost.h"
 #include "train/optimizer.h"
 #include "tuning/batches.h"
 #include "tuning/checkpoint.h"
@@ -30,6 +31,21 @@ struct StepReport {
 
 /// Bytes that a run takes.
 std::uint64_t run_bytes(const Recipe& recipe, const train::Shape& shape, bool has_head);
+
+/// Whether a run with that recipe fits into memory.
+/// @error ResourceExhausted  names both sizes; the hint says what needs less.
+Result<> check_memory(const Recipe& recipe, const train::Shape& shape, bool has_head,
+                      std::uint64_t bytes_max);
+
+/// Steps of a run before each of its passes over examples of so many tokens, and after the last;
+/// recipe.max_steps may end it earlier.
+std::vector<std::uint64_t> steps_before_passes(const Recipe& recipe,
+                                               std::span<const std::size_t> lengths);
+/// Steps of the whole run.
+std::uint64_t steps_of(const Recipe& recipe, std::span<const std::uint64_t> before_passes);
+/// Arithmetic of the whole run, in 1e9 operations, if one pass has that traffic; an estimate.
+double run_gflop(const Recipe& recipe, const train::Shape& shape, const train::Traffic& pass,
+                 std::span<const std::uint64_t> before_passes);
 
 /// Trains what the recipe says, by what recipe.stage says. The same recipe, weights and examples
 /// give the same bits on any number of threads, and after restore().

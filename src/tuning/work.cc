@@ -1,14 +1,17 @@
 #include "tuning/work.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include "base/format.h"
 #include "catalog/file_hash.h"
 #include "engine/engine.h"
 #include "env/file.h"
+#include "env/process.h"
 #include "train/weight_source.h"
 #include "tuning/canaries.h"
+#include "tuning/estimate.h"
 #include "tuning/gguf_weights.h"
 #include "tuning/outcome.h"
 #include "tuning/train_log.h"
@@ -25,21 +28,19 @@ class Work {
  public:
   Work(const JobFolder& job, const WorkSetup& setup) : job_(job), setup_(setup) {}
 
-  Result<JobStatus> run() {
-    state_ = LOAM_TRY(job_.state());  // what an earlier process knew
-    if (state_.status == JobStatus::kSucceeded) return state_.status;
-    state_.status = JobStatus::kRunning;
-    state_.error.reset();
-    LOAM_TRY(doing("starting"));
-    const catalog::Model model = LOAM_TRY(find_base(setup_.catalog, job_.spec()));
-    LOAM_TRY(check_size(job_.spec().recipe, model));
-    const auto source = LOAM_TRY(open_model(model));
-    const Examples examples = LOAM_TRY(read_texts(model));
-    LOAM_TRY(doing("reading the model"));
-    const train::Weights weights = LOAM_TRY(train::read_weights(*source));
-    LOAM_TRY(check_tokens(examples, weights.shape.vocabulary, model.name));
-    const Lineage lineage = lineage_of(model, examples);
-    return with_advice(train(weights, examples, lineage));
+  /// An allocation that the limit refuses, on whatever thread, ends up here (train/team.h).
+  Result<JobStatus> run_in_memory() {
+    try {
+      return run();
+    } catch (const std::bad_alloc&) {
+      const std::uint64_t cap = setup_.memory_bytes_cap;
+      return fail(ErrorCode::kResourceExhausted,
+                  format("train: it needed more memory than {}",
+                         cap == 0 ? "there is" : format("the {} MiB that it may use", cap >> 20)),
+                  format("allow more with training.memory_max; `loam train resume {}` then goes on "
+                         "from the last checkpoint",
+                         job_.spec().id));
+    }
   }
 
   /// Says in the job's state how it ended.
@@ -52,6 +53,26 @@ class Work {
   }
 
  private:
+  Result<JobStatus> run() {
+    state_ = LOAM_TRY(job_.state());  // what an earlier process knew
+    if (state_.status == JobStatus::kSucceeded) return state_.status;
+    state_.status = JobStatus::kRunning;
+    state_.error.reset();
+    LOAM_TRY(doing("starting"));
+    const catalog::Model model = LOAM_TRY(find_base(setup_.catalog, job_.spec()));
+    LOAM_TRY(check_size(job_.spec().recipe, model));
+    const auto source = LOAM_TRY(open_model(model));
+    const Examples examples = LOAM_TRY(read_texts(model));
+    // Now, as the engine that made tokens, which has limits of its own, would inherit it.
+    if (setup_.memory_bytes_cap > 0)
+      LOAM_TRY(env::limit_memory(setup_.memory_bytes_cap, job_.spec().threads));
+    LOAM_TRY(doing("reading the model"));
+    const train::Weights weights = LOAM_TRY(train::read_weights(*source));
+    LOAM_TRY(check_tokens(examples, weights.shape.vocabulary, model.name));
+    const Lineage lineage = lineage_of(model, examples);
+    return with_advice(train(weights, examples, lineage));
+  }
+
   Result<> show() {
     state_.updated_ms = setup_.clock.wall_ms();
     shown_ms_ = setup_.clock.steady_ms();
@@ -82,14 +103,8 @@ class Work {
                   format("train on {}: cutoff_len = {}, and the model knows {} tokens of context",
                          model.name, recipe.cutoff_len, model.facts.context),
                   "set a smaller cutoff_len in the recipe, and start a new training");
-    const std::uint64_t needed =
-        run_bytes(recipe, shape, source->sizes("output.weight").has_value());
-    if (needed > setup_.memory_bytes_max)
-      return fail(ErrorCode::kResourceExhausted,
-                  format("train: this takes {} MiB of memory, and {} MiB may be used", needed >> 20,
-                         setup_.memory_bytes_max >> 20),
-                  "a smaller per_device_train_batch_size or cutoff_len, or "
-                  "disable_gradient_checkpointing = false, needs less");
+    LOAM_TRY(check_memory(recipe, shape, source->sizes("output.weight").has_value(),
+                          setup_.memory_bytes_max));
     return source;
   }
 
@@ -165,7 +180,9 @@ class Work {
       state_.loss = logged.back().loss;
     state_.steps = run.steps();
     state_.step = run.step();
-    state_.seconds_left = seconds_of(run, gemm) * static_cast<double>(run.steps() - run.step()) /
+    // A guess until steps are seen.
+    state_.seconds_left = run.gflop() / training_speed(gemm, setup_.clock) *
+                          static_cast<double>(run.steps() - run.step()) /
                           static_cast<double>(run.steps());
     LOAM_TRY(doing("training"));
     begun_ms_ = setup_.clock.steady_ms();
@@ -185,24 +202,6 @@ class Work {
     const env::Fd base = LOAM_TRY(setup_.catalog.open_verified(lineage.base));
     LOAM_TRY(write_outcome(job_, run.trained(), weights.shape, base, lineage));
     return JobStatus::kSucceeded;
-  }
-
-  /// What the whole run takes, by the speed of one product: a guess until steps are seen.
-  double seconds_of(const TrainingRun& run, train::Gemm& gemm) const {
-    constexpr std::size_t kSize = 768;
-    constexpr double kShare = 0.6;  // of a large product's speed, that a step reaches; measured
-    const std::vector<float> a(kSize * kSize, 0.5F), b(kSize * kSize, 0.25F);
-    std::vector<float> c(kSize * kSize);
-    const std::int64_t from_ms = setup_.clock.steady_ms();
-    std::int64_t took_ms = 0;
-    double gflop = 0;
-    while (took_ms < 50) {
-      gemm.multiply(train::matrix(a, kSize, kSize), train::matrix(b, kSize, kSize),
-                    {c.data(), kSize}, train::Into::kReplace);
-      gflop += 2e-9 * static_cast<double>(kSize * kSize * kSize);
-      took_ms = setup_.clock.steady_ms() - from_ms;
-    }
-    return run.gflop() / (kShare * gflop / (static_cast<double>(took_ms) / 1000));
   }
 
   /// Log first: it then holds every step of a checkpoint.
@@ -271,7 +270,7 @@ Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::str
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {
   const env::FileLock lock = LOAM_TRY(job.lock());
   Work work(job, setup);
-  Result<JobStatus> ended = work.run();
+  Result<JobStatus> ended = work.run_in_memory();
   auto said = work.close(ended);
   if (!ended && ended.error().code == ErrorCode::kCancelled) return JobStatus::kStopped;
   if (ended) LOAM_TRY(std::move(said));

@@ -17,7 +17,8 @@ struct WorkSetup {
   env::Clock& clock;
   env::Path worker_program;            // for the engine that tokenises
   std::string version;                 // of this program, for the lineage
-  std::uint64_t memory_bytes_max = 0;  // that may be used
+  std::uint64_t memory_bytes_max = 0;  // that may be used; a run that needs more is refused
+  std::uint64_t memory_bytes_cap = 0;  // that the process cannot pass, as its owner wants; 0: none
   std::function<bool()> stopping;      // asked between steps
   /// Asked before anything is learned, now and when the job is resumed, and not of private files:
   /// whether the data set's texts may still be. Its error ends the job.

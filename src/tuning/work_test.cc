@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/format.h"
+#include "train/testing/toy_model.h"
+#include "tuning/training_run.h"
+
 namespace loam::tuning {
 namespace {
 
@@ -37,6 +41,22 @@ TEST(Work, ATokenizerThatMakesMoreTokensThanTheModelHasRowsIsRefused) {
     EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
     EXPECT_TRUE(refused.error().message.contains("train on toy: its tokenizer")) << token;
   }
+}
+
+TEST(Work, ARunThatDoesNotFitIntoMemoryIsRefusedWithWhatItTakes) {
+  const train::Shape shape = train::testing::toy_shape();
+  const Recipe recipe;
+  const std::uint64_t needed = run_bytes(recipe, shape, false);
+  EXPECT_TRUE(check_memory(recipe, shape, false, needed));
+  const auto refused = check_memory(recipe, shape, false, needed - 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(refused.error().message.contains(format("takes {} MiB", needed >> 20)))
+      << refused.error().message;
+  EXPECT_TRUE(refused.error().hint.contains("training.memory_max")) << refused.error().hint;
+  Recipe smaller;
+  smaller.per_device_train_batch_size = 1;
+  EXPECT_TRUE(check_memory(smaller, shape, false, needed - 1)) << "as the hint says";
 }
 
 }  // namespace

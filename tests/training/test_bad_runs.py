@@ -1,4 +1,4 @@
-"""Trainings that run out of disk or of numbers, and adapters with infinities: what was kept stays, and the error says what to do."""
+"""Trainings that run out of disk, memory or numbers, and adapters with infinities: what was kept stays, and the error says what to do."""
 import hashlib
 import json
 import os
@@ -91,6 +91,18 @@ def test_a_full_disk_at_a_checkpoint_costs_the_steps_since_the_one_before(home):
         enlarge(200)
         done = json.loads(loam(home, "train", "resume", job["id"], "--json"))
         assert done["status"] == "succeeded" and made(done) == undisturbed
+
+
+def test_a_run_stays_within_the_memory_and_threads_that_its_owner_allows(home):
+    refused = json.loads(start(home, "large", WHOLE, "--set", "training.memory_max=20M", code=1))["error"]
+    assert "20 MiB may be used" in refused["message"] and "training.memory_max" in refused["hint"], refused
+    estimate = json.loads(start(home, "usual", WHOLE))["estimate"]
+    assert estimate["memory_bytes_max"] >= estimate["memory_bytes"] > 20 << 20, estimate
+    cap = estimate["memory_bytes"] + 1
+    done = json.loads(start(home, "fits", WHOLE, "--set", f"training.memory_max={cap}", "--set", "training.threads=1"))
+    assert done["status"] == "succeeded" and done["steps"] == estimate["steps"] == 6, done
+    assert done["examples"] == estimate["examples"] and done["estimate"]["memory_bytes_max"] == cap, done
+    assert json.loads((Path(done["folder"]) / "job.json").read_text())["threads"] == 1
 
 
 def spoil(path, name, value):
