@@ -232,8 +232,8 @@ Verb channel_verb() {
   Verb one = inner_verb("take", "Verifies, gates and adopts a publication",
                         {"loam channel take sailor", "loam channel take loam1... --attest"});
   one.details =
-      "The one that answered under its name is kept for `loam rollback`; one that is on trial there "
-      "is given up.";
+      "The one that answered under its name is kept for `loam rollback`; one that is on trial "
+      "there is given up.";
   one.arguments = {
       {"PUBLICATION", "", &options->what,
        "Its ID, its name, or the beginning of its adapter's hash.", true},

@@ -18,6 +18,7 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "release/gate_summary.h"
+#include "release/leftovers.h"
 #include "release/publish.h"
 #include "release/rollouts.h"
 #include "release/take_up.h"
@@ -32,8 +33,7 @@ constexpr std::size_t kOffersMax = 100;  // of each log, the newest; chosen
 class WorkFolder {
  public:
   static Result<WorkFolder> make(const Invocation& invocation) {
-    const env::Path path =
-        LOAM_TRY(folders_of(invocation)).cache / "channels" / env::random_id("take-");
+    const env::Path path = release::new_take_folder(LOAM_TRY(folders_of(invocation)).cache);
     LOAM_TRY(env::make_folder(path));
     return WorkFolder(path);
   }
@@ -236,8 +236,8 @@ Result<catalog::Model> add_candidate(catalog::Catalog& catalog, const Offers& of
                                   release::file_bytes_max(release::kAdapterFile)));
   const env::Path path = folder / "adapter.gguf";
   LOAM_TRY(env::write_file_atomic(path, bytes));
-  return catalog.add_adapter("candidate-" + crypto::digest_hex(file.sha256).substr(0, 16), base,
-                             path, file.sha256, release::source_of(one.id));
+  return catalog.add_adapter(release::candidate_name(file.sha256), base, path, file.sha256,
+                             release::source_of(one.id));
 }
 
 release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
@@ -252,6 +252,8 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const release::ChannelBook& book) {
   const release::ChannelPolicy policy = policy_of(offers, one);
   const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  LOAM_TRY(release::remove_takes(folders.cache, *catalog));  // of those that were killed
   // Else it is found after the gate's minutes that the name is another model's.
   static_cast<void>(LOAM_TRY(release::find_taken(*catalog, order.name)));
   const auto examined = LOAM_TRY(verified(invocation, offers, one));

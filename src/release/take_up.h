@@ -25,7 +25,8 @@ struct TakenUp {
 };
 
 /// Has the candidate answer, and writes both the decision and its rollout down, while nobody else
-/// changes the book. Cut short, it may be done again. What was on trial under the name is no longer.
+/// changes the book. Cut short, it may be done again. What was on trial under the name is so no
+/// longer.
 /// @error AlreadyExists  the name is another model's. Else as ChannelBook::edit().
 Result<TakenUp> take_up(catalog::Catalog& catalog, const ChannelBook& book,
                         const TakeUpOrder& order);
