@@ -233,8 +233,7 @@ Verb channel_verb() {
                         {"loam channel take sailor", "loam channel take loam1... --attest"});
   one.details =
       "The one that answered under its name is kept for `loam rollback`; one that is on trial "
-      "there "
-      "is given up.";
+      "there is given up.";
   one.arguments = {
       {"PUBLICATION", "", &options->what,
        "Its ID, its name, or the beginning of its adapter's hash.", true},

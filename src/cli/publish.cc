@@ -16,6 +16,7 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "release/gate_summary.h"
+#include "release/leftovers.h"
 #include "release/publish.h"
 #include "tuning/work.h"
 
@@ -70,6 +71,7 @@ Result<codec::Value> publish_job(Invocation& invocation, const NodeClient& clien
   const env::Path data = LOAM_TRY(folders_of(invocation)).data;
   const std::string id = env::random_id("pub-");
   const env::Path folder = LOAM_TRY(release::staging_folder(data, id));
+  const env::FileLock held = LOAM_TRY(release::lock_staging(folder));
   const InterruptGuard guard;
   auto done = [&]() -> Result<codec::Value> {
     const auto manifest = LOAM_TRY(release::stage(order, folder, RecordProgress(invocation)));
@@ -77,7 +79,7 @@ Result<codec::Value> publish_job(Invocation& invocation, const NodeClient& clien
                        codec::Object{{"staged", id}, {"manifest", crypto::digest_hex(manifest)}});
   }();
   invocation.console.progress("");
-  LOAM_TRY(env::remove_tree(folder));
+  LOAM_TRY(release::remove_staged(folder));
   return done;
 }
 

@@ -147,6 +147,23 @@ std::vector<FoundPublication> Published::list() const {
   return out;
 }
 
+std::uint64_t Published::retracted_since(const dataset::Manifest& data_set) const {
+  const auto height = [&](const std::string& origin) -> std::uint64_t {
+    const auto log = std::ranges::find(data_set.logs, origin, &dataset::Manifest::Log::origin);
+    return log == data_set.logs.end() ? 0 : log->height;
+  };
+  std::uint64_t out = 0;
+  for (const dataset::LogAtHeight& log : facts_.logs) {
+    const auto below = std::min<std::uint64_t>(height(log.key.name), log.entries.size());
+    for (std::size_t i = 0; i < below; ++i) {
+      if (!log.entries[i].retracted) continue;
+      const auto by = archive_->retraction(log.entries[i].id);
+      if (!by || by->index >= height(by->log)) ++out;
+    }
+  }
+  return out;
+}
+
 Result<ledger::RecordId> Published::find(const Invocation& invocation,
                                          const std::string& what) const {
   if (const auto id = ledger::parse_record_id(what)) return *id;

@@ -55,6 +55,24 @@ class PublishedTest : public ::testing::Test {
   Invocation invocation_{globals_, console_, root_, clock_};
 };
 
+TEST_F(PublishedTest, WhatWasRetractedAfterADataSetIsCounted) {
+  const auto retracted = good_.data("What is left?", "What was right.");
+  good_.data("What is up?", "What is not down.");
+  const std::uint64_t height = good_.size();
+  good_.retract(retracted);
+  const auto published =
+      open({exported(good_, "good"), exported(bad_, "other")}, IfUnreadable::kFail);
+  ASSERT_TRUE(published) << published.error().message;
+  dataset::Manifest data_set;
+  const auto since = [&](std::uint64_t at) {
+    data_set.logs = {{.origin = good_.key().name, .height = at}};
+    return (*published)->retracted_since(data_set);
+  };
+  EXPECT_EQ(since(1), 0U);  // it was not there yet
+  EXPECT_EQ(since(height), 1U);
+  EXPECT_EQ(since(height + 1), 0U);  // it was gone already
+}
+
 TEST_F(PublishedTest, AnEmptyAndADamagedLogKeepNoOtherBack) {
   const std::string good = exported(good_, "good"), damaged = exported(bad_, "damaged");
   const std::string tile = ledger::tile_path(ledger::kEntries, 0, bad_.size());

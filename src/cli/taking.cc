@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/log_source.h"
 #include "cli/record_progress.h"
+#include "cli/table.h"
 #include "cli/training.h"
 #include "commons/follow.h"
 #include "dataset/build.h"
@@ -18,6 +19,7 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "release/gate_summary.h"
+#include "release/leftovers.h"
 #include "release/publish.h"
 #include "release/rollouts.h"
 #include "release/take_up.h"
@@ -32,8 +34,7 @@ constexpr std::size_t kOffersMax = 100;  // of each log, the newest; chosen
 class WorkFolder {
  public:
   static Result<WorkFolder> make(const Invocation& invocation) {
-    const env::Path path =
-        LOAM_TRY(folders_of(invocation)).cache / "channels" / env::random_id("take-");
+    const env::Path path = release::new_take_folder(LOAM_TRY(folders_of(invocation)).cache);
     LOAM_TRY(env::make_folder(path));
     return WorkFolder(path);
   }
@@ -114,6 +115,25 @@ struct CommittedNonce {
   std::string record;  // of this node's log, that holds its hash
 };
 
+/// Texts that are gone say nothing against a publication, and so it is not refused for them.
+std::unexpected<Error> cannot_be_built(std::uint64_t retracted, std::string_view whose) {
+  return fail(ErrorCode::kNotFound,
+              format("{} of {} were retracted since: its data set cannot be built again here",
+                     counted(retracted, "record"), whose),
+              "only attestations by keys that you list can decide: loam channel set LOG --attestor "
+              "KEY --attested N");
+}
+
+std::unexpected<Error> another_set(const Published& published, const dataset::Built& built,
+                                   const release::Examined& examined) {
+  if (const auto retracted = published.retracted_since(examined.data_set); retracted > 0)
+    return cannot_be_built(retracted, "its logs");
+  return fail(ErrorCode::kCorrupt,
+              format("its data set, built again, has root {} and not {}",
+                     crypto::digest_hex(built.roots.dataset()),
+                     crypto::digest_hex(examined.manifest.data_set.roots.dataset())));
+}
+
 /// Gates the candidate with the publication's own data set and what came after it.
 Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
                                const release::Examined& examined, const std::string& candidate,
@@ -122,11 +142,7 @@ Result<gate::Report> gate_here(Invocation& invocation, const Offers& offers,
   const env::Path trained = folder / "set", newer = folder / "newer";
   const auto set = LOAM_TRY(build_set(invocation, offers, examined.data_set, trained, true));
   if (set.roots.dataset() != examined.manifest.data_set.roots.dataset())
-    return fail(ErrorCode::kCorrupt,
-                format("its data set, built again, has root {} and not {}",
-                       crypto::digest_hex(set.roots.dataset()),
-                       crypto::digest_hex(examined.manifest.data_set.roots.dataset())),
-                "texts may have been withdrawn since; it can be accepted on attestations");
+    return another_set(*offers.published, set, examined);
   static_cast<void>(LOAM_TRY(build_set(invocation, offers, examined.data_set, newer, false)));
   GateOrder order;
   order.adapter = candidate;
@@ -208,8 +224,8 @@ Result<> attest_here(const Invocation& invocation, const ledger::RecordId& id,
   return env::remove_file(file);
 }
 
-/// The publication's files, if nothing is wrong with it or anything that it descends from.
-Result<release::Examined> verified(Invocation& invocation, const Offers& offers,
+/// The publication with its files, if nothing is wrong with it or anything that it descends from.
+Result<release::Lineage> verified(Invocation& invocation, const Offers& offers,
                                    const FoundPublication& one) {
   release::Archive& archive = offers.published->archive();
   const InterruptGuard guard;
@@ -222,7 +238,7 @@ Result<release::Examined> verified(Invocation& invocation, const Offers& offers,
   if (!lineage->faults.empty())
     return fail(ErrorCode::kCorrupt, printable(lineage->faults.front()),
                 format("loam model lineage {} lists all that is wrong", to_text(one.id)));
-  return *std::move(lineage->examined);  // without faults its manifest was read
+  return lineage;
 }
 
 /// Makes the adapter a model under a name of its own, which nobody asks for yet.
@@ -236,8 +252,8 @@ Result<catalog::Model> add_candidate(catalog::Catalog& catalog, const Offers& of
                                   release::file_bytes_max(release::kAdapterFile)));
   const env::Path path = folder / "adapter.gguf";
   LOAM_TRY(env::write_file_atomic(path, bytes));
-  return catalog.add_adapter("candidate-" + crypto::digest_hex(file.sha256).substr(0, 16), base,
-                             path, file.sha256, release::source_of(one.id));
+  return catalog.add_adapter(release::candidate_name(file.sha256), base, path, file.sha256,
+                             release::source_of(one.id));
 }
 
 release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& one) {
@@ -252,9 +268,14 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const release::ChannelBook& book) {
   const release::ChannelPolicy policy = policy_of(offers, one);
   const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const env::Folders folders = LOAM_TRY(folders_of(invocation));
+  LOAM_TRY(release::remove_takes(folders.cache, *catalog));  // of those that were killed
   // Else it is found after the gate's minutes that the name is another model's.
   static_cast<void>(LOAM_TRY(release::find_taken(*catalog, order.name)));
-  const auto examined = LOAM_TRY(verified(invocation, offers, one));
+  const release::Lineage lineage = LOAM_TRY(verified(invocation, offers, one));
+  const release::Examined& examined = *lineage.examined;  // without faults its manifest was read
+  if (policy.attestations == 0 && !lineage.retracted.empty())
+    return cannot_be_built(lineage.retracted.size(), "its data set");
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {

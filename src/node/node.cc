@@ -25,6 +25,7 @@
 #include "pool/answers.h"
 #include "pool/files.h"
 #include "pool/keys.h"
+#include "release/leftovers.h"
 #include "tuning/job_queue.h"
 #include "tuning/trainer.h"
 
@@ -167,6 +168,17 @@ Error address_error(Error error, const Config& config) {
   return error;
 }
 
+/// Of takes and publications that were killed. No reason not to serve.
+void remove_leftovers(const env::Folders& folders, const release::ChannelBook& book,
+                      catalog::Catalog& catalog) {
+  if (const auto done = release::remove_left_staged(folders.data); !done)
+    log::warning("node", "what was to be published: {}", done.error().message);
+  const auto alone = book.lock();
+  if (!alone) return;  // a take is under way, and has removed what there was
+  if (const auto done = release::remove_takes(folders.cache, catalog); !done)
+    log::warning("node", "what was being taken: {}", done.error().message);
+}
+
 }  // namespace
 
 // In the order in which they are made; destroyed the other way round.
@@ -219,6 +231,7 @@ Result<> Node::Parts::open_stores() {
       tuning::jobs_folder(data), *catalog, clock,
       tuning::make_process_trainer(options.program, options.program_options, clock)});
   const release::ChannelBook book(data / "channels");
+  remove_leftovers(options.folders, book, *catalog);
   rollouts = std::make_unique<release::Rollouts>(book, *catalog, clock);
   if (!options.config.offline)
     channels = std::make_unique<ChannelPoll>(ChannelPollSetup{

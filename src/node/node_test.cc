@@ -16,6 +16,7 @@
 #include "node/presence.h"
 #include "node/signals.h"
 #include "pool/keys.h"
+#include "release/channels.h"
 
 namespace loam::node {
 namespace {
@@ -155,6 +156,22 @@ TEST_F(NodeTest, AHomeThatCannotBeMadeNamesTheFolderAndTheWayOut) {
   ASSERT_FALSE(node);
   EXPECT_NE(node.error().message.find((home_ / "file").string()), std::string::npos);
   EXPECT_NE(node.error().hint.find("--home"), std::string::npos);
+}
+
+TEST_F(NodeTest, WhatWasKilledIsClearedAwayAtTheStartAndWhatRunsIsNot) {
+  const env::Path taken = folders_.cache / "channels" / "take-1";
+  const env::Path staged = folders_.data / "publishing" / "pub-1";
+  const release::ChannelBook book(folders_.data / "channels");
+  for (const env::Path& folder : {taken, staged}) ASSERT_TRUE(env::make_folder(folder));
+  {
+    const auto take = book.lock();
+    ASSERT_TRUE(take);
+    EXPECT_NE(started(), nullptr);
+    EXPECT_TRUE(env::stamp(taken));
+    EXPECT_FALSE(env::stamp(staged));
+  }
+  EXPECT_NE(started(), nullptr);
+  EXPECT_FALSE(env::stamp(taken));
 }
 
 TEST_F(NodeTest, AClientWithTheOwnersTokenMayAskItToStop) {
