@@ -226,7 +226,7 @@ Result<> attest_here(const Invocation& invocation, const ledger::RecordId& id,
 
 /// The publication with its files, if nothing is wrong with it or anything that it descends from.
 Result<release::Lineage> verified(Invocation& invocation, const Offers& offers,
-                                   const FoundPublication& one) {
+                                  const FoundPublication& one) {
   release::Archive& archive = offers.published->archive();
   const InterruptGuard guard;
   invocation.console.progress("verifying its lineage ...");

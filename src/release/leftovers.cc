@@ -24,9 +24,7 @@ Result<std::vector<std::string>> names_if_there(const env::Path& folder) {
 
 }  // namespace
 
-env::Path new_take_folder(const env::Path& cache) {
-  return takes(cache) / env::random_id(kTake);
-}
+env::Path new_take_folder(const env::Path& cache) { return takes(cache) / env::random_id(kTake); }
 
 std::string candidate_name(const crypto::Digest& adapter) {
   return "candidate-" + crypto::digest_hex(adapter).substr(0, kHashDigits);
@@ -59,8 +57,7 @@ Result<> remove_left_staged(const env::Path& data) {
   for (const std::string& name : names) {
     const env::Path folder =
         all / (name.ends_with(kLock) ? name.substr(0, name.size() - kLock.size()) : name);
-    if (const auto held = env::FileLock::acquire(lock_of(folder)))
-      LOAM_TRY(remove_staged(folder));
+    if (const auto held = env::FileLock::acquire(lock_of(folder))) LOAM_TRY(remove_staged(folder));
   }
   return {};
 }

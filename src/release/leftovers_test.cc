@@ -62,7 +62,9 @@ TEST_F(LeftoversTest, OfAPublicationThatGoesOnEverythingStays) {
   const auto held = lock_staging(going);
   ASSERT_TRUE(held) << held.error().message;
   filled(going);
-  { ASSERT_TRUE(lock_staging(left)); }
+  {
+    ASSERT_TRUE(lock_staging(left));
+  }
   filled(left);
   ASSERT_TRUE(remove_left_staged(folder_));
   EXPECT_TRUE(env::stamp(going / "set"));
