@@ -17,4 +17,9 @@ namespace loam::commons {
 Result<std::unique_ptr<ledger::LogSource>> open_log_copy(const env::Path& folder,
                                                          const crypto::VerifierKey& key);
 
+/// The log, of which nothing is asked again that lies in the copy, but for its checkpoint. What
+/// reads it verifies it: the two are one log if its root comes out.
+std::unique_ptr<ledger::LogSource> copy_first(std::unique_ptr<ledger::LogSource> copy,
+                                              std::unique_ptr<ledger::LogSource> log);
+
 }  // namespace loam::commons
