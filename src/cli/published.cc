@@ -31,22 +31,6 @@ Result<std::unique_ptr<release::BlobSource>> blobs_beside(const std::string& whe
                                   InterruptGuard::interrupted);
 }
 
-/// The log at `where`; if nobody answers there and it is followed, the copy that is kept of it.
-Result<std::unique_ptr<ledger::LogSource>> named_log(const Invocation& invocation,
-                                                     const std::string& where,
-                                                     const crypto::VerifierKey& key) {
-  auto source = LOAM_TRY(open_log_at(invocation, "read a log", where));
-  const auto head = source->read("checkpoint", ledger::kNoteBytesMax);
-  if (head || (head.error().code != ErrorCode::kUnavailable &&
-               head.error().code != ErrorCode::kDeadlineExceeded))
-    return source;
-  auto copy = commons::open_log_copy(LOAM_TRY(folders_of(invocation)).data / "commons", key);
-  if (!copy) return source;  // which says what is wrong when it is read
-  invocation.console.warn(
-      printable(format("{}; the copy of the last poll is read instead", head.error().message)));
-  return copy;
-}
-
 struct OpenedLog {
   crypto::VerifierKey key;
   std::unique_ptr<ledger::LogSource> source;
@@ -72,6 +56,21 @@ std::string hash_of(const Invocation& invocation, const std::string& what) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<ledger::LogSource>> named_log(const Invocation& invocation,
+                                                     const std::string& where,
+                                                     const crypto::VerifierKey& key) {
+  auto source = LOAM_TRY(open_log_at(invocation, "read a log", where));
+  auto copy = commons::open_log_copy(LOAM_TRY(folders_of(invocation)).data / "commons", key);
+  if (!copy) return source;
+  const auto head = source->read("checkpoint", ledger::kNoteBytesMax);
+  if (head || (head.error().code != ErrorCode::kUnavailable &&
+               head.error().code != ErrorCode::kDeadlineExceeded))
+    return commons::copy_first(*std::move(copy), std::move(source));
+  invocation.console.warn(
+      printable(format("{}; the copy of the last poll is read instead", head.error().message)));
+  return copy;
+}
 
 void Published::leave_out(Invocation& invocation, const std::string& from, const Error& why) {
   const std::string shown = from.contains("://") ? http::shown_url(from) : from;
@@ -115,7 +114,9 @@ Result<std::unique_ptr<Published>> Published::open(Invocation& invocation, const
     // An empty log may have no checkpoint yet.
     if (!named.contains(out->own_->key.name) && env::stamp(out->own_->folder / "checkpoint"))
       add(out->own_->key, ledger::open_own_log(out->own_->folder, *out->own_->storage));
-    blobs.push_back(release::open_blob_folder(LOAM_TRY(folders_of(invocation)).data / "public"));
+    // First: it costs nothing to look.
+    blobs.insert(blobs.begin(),
+                 release::open_blob_folder(LOAM_TRY(folders_of(invocation)).data / "public"));
   }
   const auto on_unreadable = [&](const crypto::VerifierKey& log, const Error& why) -> Result<> {
     const auto from = named.find(log.name);

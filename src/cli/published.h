@@ -42,6 +42,12 @@ struct FoundPublication {
   bool withdrawn = false;
 };
 
+/// The log at `where`, of which nothing is asked again that a node here keeps of it. If nobody
+/// answers there, what is kept, and that is said. @error as open_log_at().
+Result<std::unique_ptr<ledger::LogSource>> named_log(const Invocation& invocation,
+                                                     const std::string& where,
+                                                     const crypto::VerifierKey& key);
+
 /// Everything that was read stays in memory until it ends.
 class Published {
  public:

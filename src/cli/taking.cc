@@ -9,7 +9,6 @@
 #include "cli/background.h"
 #include "cli/gating.h"
 #include "cli/interrupt.h"
-#include "cli/log_source.h"
 #include "cli/record_progress.h"
 #include "cli/table.h"
 #include "cli/training.h"
@@ -84,9 +83,9 @@ Result<dataset::Built> build_set(Invocation& invocation, const Offers& offers,
       return fail(ErrorCode::kNotFound,
                   format("its data set has records of {}, which is not followed", log.origin),
                   "loam follow add URL --key VKEY, or accept it on attestations");
-    sources.push_back(LOAM_TRY(open_log_at(invocation, "build its data set", channel->url)));
-    dataset::LogInput input{.key = LOAM_TRY(crypto::parse_verifier_key(channel->key)),
-                            .source = sources.back().get()};
+    const auto key = LOAM_TRY(crypto::parse_verifier_key(channel->key));
+    sources.push_back(LOAM_TRY(named_log(invocation, channel->url, key)));
+    dataset::LogInput input{.key = key, .source = sources.back().get()};
     if (at_heights) input.height = log.height;
     options.logs.push_back(std::move(input));
   }

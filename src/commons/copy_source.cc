@@ -41,7 +41,32 @@ class CopySource final : public ledger::LogSource {
   std::unique_ptr<ledger::Storage> storage_;  // under mutex_
 };
 
+class CopyFirst final : public ledger::LogSource {
+ public:
+  CopyFirst(std::unique_ptr<ledger::LogSource> copy, std::unique_ptr<ledger::LogSource> log)
+      : copy_(std::move(copy)), log_(std::move(log)) {}
+
+  Result<std::string> read(std::string_view path, std::uint64_t bytes_max) override {
+    if (path != "checkpoint")
+      if (auto kept = copy_->read(path, bytes_max)) return kept;
+    return log_->read(path, bytes_max);
+  }
+  Result<ledger::SaltedBody> body(const ledger::RecordId& id) override {
+    if (auto kept = copy_->body(id)) return kept;
+    return log_->body(id);
+  }
+  std::string name() const override { return log_->name(); }
+
+ private:
+  const std::unique_ptr<ledger::LogSource> copy_, log_;
+};
+
 }  // namespace
+
+std::unique_ptr<ledger::LogSource> copy_first(std::unique_ptr<ledger::LogSource> copy,
+                                              std::unique_ptr<ledger::LogSource> log) {
+  return std::make_unique<CopyFirst>(std::move(copy), std::move(log));
+}
 
 Result<std::unique_ptr<ledger::LogSource>> open_log_copy(const env::Path& folder,
                                                          const crypto::VerifierKey& key) {

@@ -24,4 +24,9 @@ Result<std::optional<ledger::StoredRecord>> find_in_copy(const env::Path& folder
                                                          const crypto::VerifierKey& key,
                                                          const ledger::RecordId& id);
 
+/// The log, of which nothing is asked again that lies in the copy, but for its checkpoint. What
+/// reads it verifies it: the two are one log if its root comes out.
+std::unique_ptr<ledger::LogSource> copy_first(std::unique_ptr<ledger::LogSource> copy,
+                                              std::unique_ptr<ledger::LogSource> log);
+
 }  // namespace loam::commons

@@ -145,8 +145,9 @@ Result<> ShareTable::set_retracted(const ledger::RecordId& record) {
 }
 
 Result<std::vector<ledger::RecordId>> ShareTable::published() {
-  auto rows = LOAM_TRY(database_.prepare(
-      "SELECT record FROM submissions WHERE state = ? AND record IS NOT NULL ORDER BY at_ms, id"));
+  auto rows =
+      LOAM_TRY(database_.prepare("SELECT record FROM submissions WHERE state = ? AND record IS NOT "
+                                 "NULL ORDER BY at_ms, rowid"));
   rows.bind(0, std::int64_t{std::to_underlying(ShareState::kPublished)});
   std::vector<ledger::RecordId> out;
   while (LOAM_TRY(rows.step())) out.push_back({fixed<32>(rows.blob(0))});
@@ -203,7 +204,7 @@ Result<std::optional<Queued>> ShareTable::queued(const std::string& id) {
 
 Result<std::vector<std::string>> ShareTable::due(std::int64_t now_ms) {
   auto rows = LOAM_TRY(database_.prepare(
-      "SELECT id FROM submissions WHERE state = ? AND at_ms <= ? ORDER BY at_ms, id"));
+      "SELECT id FROM submissions WHERE state = ? AND at_ms <= ? ORDER BY at_ms, rowid"));
   rows.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)}).bind(1, now_ms);
   std::vector<std::string> out;
   while (LOAM_TRY(rows.step())) out.push_back(rows.text(0));

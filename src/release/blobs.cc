@@ -1,5 +1,6 @@
 #include "release/blobs.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -11,7 +12,9 @@ namespace loam::release {
 namespace {
 
 constexpr std::int64_t kStallTime_ms = 20'000;
-constexpr std::int64_t kRequestTime_ms = 3'600'000;  // the largest file, at 300 kB/s
+/// A file may take so long, and as long as it takes at 300 kB/s. Chosen.
+constexpr std::int64_t kRequestTime_ms = 60'000;
+constexpr std::uint64_t kBytesPerMs = 300;
 
 class BlobFolder final : public BlobSource {
  public:
@@ -34,7 +37,7 @@ class HttpBlobs final : public BlobSource {
     http::ClientRequest request;
     request.url = format("{}/{}", url_, crypto::digest_hex(digest));
     request.stall_timeout_ms = kStallTime_ms;
-    request.total_timeout_ms = kRequestTime_ms;
+    request.total_timeout_ms = kRequestTime_ms + static_cast<std::int64_t>(bytes_max / kBytesPerMs);
     request.redirects_max = 0;  // a server must not have this node ask others, in its own network
     request.body_bytes_max = bytes_max;
     auto reply = LOAM_TRY(http::fetch(request, should_stop_));
@@ -58,18 +61,29 @@ class AnyBlobs final : public BlobSource {
   Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
     std::optional<Error> passing;
     std::optional<Result<std::string>> damaged;
-    for (const auto& source : sources_) {
-      auto content = source->read(digest, bytes_max);
-      if (content && crypto::sha256(as_bytes(*content)) == digest) return content;
+    for (std::size_t next = 0, asked = 0; asked < sources_.size(); ++asked) {
+      const auto source = sources_.begin() + static_cast<std::ptrdiff_t>(next);
+      auto content = (*source)->read(digest, bytes_max);
+      if (content && crypto::sha256(as_bytes(*content)) == digest) {
+        // Who has one file of a publication has the others.
+        std::rotate(sources_.begin(), source, source + 1);
+        return content;
+      }
       if (!content && content.error().code == ErrorCode::kCancelled) return content;
-      if (!content && content.error().code == ErrorCode::kNotFound) continue;
+      if (!content && content.error().code == ErrorCode::kNotFound) {
+        ++next;
+        continue;
+      }
       // Too much for what may lie there is damage.
       if (!content && may_pass(content.error().code) &&
           content.error().code != ErrorCode::kResourceExhausted) {
         if (!passing) passing = std::move(content).error();
-      } else if (!damaged) {
-        damaged = std::move(content);
+        // Whoever keeps others waiting is asked last from now on.
+        std::rotate(source, source + 1, sources_.end());
+        continue;
       }
+      ++next;
+      if (!damaged) damaged = std::move(content);
     }
     if (passing) return std::unexpected(*std::move(passing));
     if (damaged) return *std::move(damaged);

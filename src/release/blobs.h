@@ -44,7 +44,8 @@ Result<std::unique_ptr<BlobSource>> open_http_blobs(std::string url,
                                                     std::function<bool()> should_stop = {});
 
 /// The first whole file that one of `sources` has. If none is whole: the first error that may pass,
-/// since the file may be where nobody answered; else the first damaged file that there is.
+/// since the file may be where nobody answered; else the first damaged file that there is. Who had
+/// the last file is asked first, and who failed so last.
 std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> sources);
 
 }  // namespace loam::release

@@ -57,6 +57,40 @@ TEST(Blobs, WhileOneDoesNotAnswerNothingIsKnownToBeDamaged) {
             ErrorCode::kCorrupt);
 }
 
+TEST(Blobs, WhoHadTheLastFileIsAskedFirstAndWhoDidNotAnswerLast) {
+  std::string asked;
+  class Named final : public BlobSource {
+   public:
+    Named(std::string& all, char letter, Result<std::string> answer)
+        : all_(all), letter_(letter), answer_(std::move(answer)) {}
+    Result<std::string> read(const crypto::Digest&, std::uint64_t) override {
+      all_ += letter_;
+      return answer_;
+    }
+    std::string name() const override { return {letter_}; }
+
+   private:
+    std::string& all_;
+    const char letter_;
+    const Result<std::string> answer_;
+  };
+  std::vector<std::unique_ptr<BlobSource>> sources;
+  sources.push_back(
+      std::make_unique<Named>(asked, 'l', fail(ErrorCode::kDeadlineExceeded, "late")));
+  sources.push_back(std::make_unique<Named>(asked, 'n', fail(ErrorCode::kNotFound, "no")));
+  sources.push_back(std::make_unique<Named>(asked, 'w', "whole"));
+  const auto any = any_blobs(std::move(sources));
+  const auto read = [&](std::string_view content) {
+    asked.clear();
+    static_cast<void>(any->read(crypto::sha256(as_bytes(content)), kBytesMax));
+    return asked;
+  };
+  EXPECT_EQ(read("whole"), "lnw");
+  EXPECT_EQ(read("whole"), "w");
+  EXPECT_EQ(read("another"), "wnl");
+  EXPECT_EQ(read("another"), "wnl");
+}
+
 TEST(Blobs, WhatAServerDoesNotGiveNowIsToldFromWhatIsGone) {
   std::atomic<int> status = 200;
   http::TestServer server({}, [&](const http::ExchangePtr& exchange) {

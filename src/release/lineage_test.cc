@@ -185,6 +185,14 @@ TEST_F(LineageTest, ABaseThatCannotBeReadForNowIsNoFault) {
   EXPECT_EQ(walked_with(ErrorCode::kCorrupt)->faults.size(), 1U);
 }
 
+TEST_F(LineageTest, ThatOtherFormsOfTheAdapterHoldTheSameIsAClaim) {
+  const Lineage out = walked();
+  const Part& adapter = out.root.parts.at(1);
+  EXPECT_FALSE(adapter.is_claim);
+  ASSERT_EQ(adapter.parts.size(), 2U);
+  for (const Part& form : adapter.parts) EXPECT_TRUE(form.is_claim) << form.text;
+}
+
 TEST_F(LineageTest, AManifestThatWasChangedOrIsGoneIsNamed) {
   std::string& text = archive_.files.files.at(manifest_sha256_);
   text += " ";
