@@ -23,11 +23,17 @@ ApiResult<ledger::RecordId> id_of(const Call& call) {
   return LOAM_TRY(ledger::parse_record_id(call.request().params.at(0)));
 }
 
-ApiResult<ledger::StoredRecord> find(Context& context, const ledger::RecordId& id) {
-  auto found = LOAM_TRY(context.services.log.find(id));
-  if (found) return *std::move(found);
-  return refuse(Error{ErrorCode::kNotFound,
-                      format("record {}: it is not in this node's log", to_text(id)), ""});
+/// A record of this node's log, or else of one that it follows.
+ApiResult<commons::FollowedRecord> find(Context& context, const ledger::RecordId& id) {
+  ledger::Log& log = context.services.log;
+  if (auto own = LOAM_TRY(log.find(id)))
+    return commons::FollowedRecord{log.verifier_key().name, *std::move(own),
+                                   LOAM_TRY(log.body(id))};
+  if (auto followed = LOAM_TRY(context.services.following.find(id))) return *std::move(followed);
+  return refuse(Error{
+      ErrorCode::kNotFound,
+      format("record {}: it is in no log here, this node's or one that it follows", to_text(id)),
+      ""});
 }
 
 /// Whether the caller may change what the node's log says of the record: a key what it shared
@@ -57,10 +63,12 @@ ApiResult<> list(Context& context, const Call& call) {
 
 ApiResult<> show(Context& context, const Call& call) {
   const ledger::RecordId id = LOAM_TRY(id_of(call));
-  const ledger::StoredRecord stored = LOAM_TRY(find(context, id));
-  codec::Value out = record_value(stored);
-  if (const auto body = LOAM_TRY(context.services.log.body(id)); body && !stored.blocked)
-    out.set("body", conversation_value(LOAM_TRY(ledger::parse_conversation(body->body))));
+  const commons::FollowedRecord found = LOAM_TRY(find(context, id));
+  codec::Value out = record_value(found.stored);
+  out.set("log", found.log);
+  const bool blocked = found.stored.blocked || LOAM_TRY(context.services.search.is_blocked(id));
+  if (found.body && !blocked)
+    out.set("body", conversation_value(LOAM_TRY(ledger::parse_conversation(found.body->body))));
   codec::Array referring;
   for (const auto& other : LOAM_TRY(context.services.log.referring_to(id)))
     referring.emplace_back(record_value(other));
@@ -86,7 +94,8 @@ ApiResult<> rate(Context& context, const Call& call) {
   const codec::Value body = LOAM_TRY(parse_object(call.request().body));
   const Fields fields = LOAM_TRY(Fields::of(body));
   const ledger::Vote vote = LOAM_TRY(read_vote(fields));
-  const auto record = LOAM_TRY(context.services.sharing.rate(id, vote));
+  const auto target = LOAM_TRY(find(context, id));
+  const auto record = LOAM_TRY(context.services.sharing.rate(target.stored, vote));
   tell_rollouts(context, id, vote);
   call.respond_json(201, codec::Object{{"record", to_text(record.id)}, {"vote", vote_name(vote)}});
   return {};
@@ -136,7 +145,8 @@ ApiResult<Signer> read_signer(const Call& call, const Fields& fields) {
   if (!file) return Signer();
   if (!call.is_owner() || !call.local)
     return refuse(Error{ErrorCode::kPermissionDenied,
-                        "key_file: only the owner, on this machine, may name one", ""});
+                        "key_file: only the owner, on this machine, may name one",
+                        "ask a node that listens on 127.0.0.1; public_listen is for strangers"});
   const env::Path path(*file);
   if (!path.is_absolute()) return refuse(bad_field("key_file", "must be an absolute path"));
   return std::make_shared<const crypto::SigningKey>(LOAM_TRY(ledger::read_key(path)));
@@ -159,9 +169,12 @@ ApiResult<std::vector<ledger::RecordId>> retract_elsewhere(Context& context,
     draft.refs = {record};
     draft.payload = ledger::encode_retraction(reason);
     draft.signer = signer;
+    draft.token = format("retract {} {}", to_text(record), to_hex(signer->public_key()));
   }
-  LOAM_TRY(context.services.log.post_all(std::move(drafts)));
+  // Here first: dying in between leaves no text, and asked again it posts what was not posted.
+  LOAM_TRY(context.services.log.check_signs());
   LOAM_TRY(following.withdraw(*records, signer->public_key()));
+  LOAM_TRY(context.services.log.post_all(std::move(drafts)));
   static_cast<void>(context.services.log.flush());  // committed: whoever asks next should see it
   return *std::move(records);
 }

@@ -65,7 +65,7 @@ Result<int> show(Invocation& invocation, const LedgerOptions& options) {
     console.json(record);
     return 0;
   }
-  for (const char* name : {"id", "kind", "author", "time", "licence", "vote"})
+  for (const char* name : {"id", "kind", "author", "log", "time", "licence", "vote"})
     if (const std::string text = text_at(record, name); !text.empty())
       console.line(format("{:<9}{}", name, text));
   console.line(format("{:<9}{}", "index", integer_at(record, "index")));

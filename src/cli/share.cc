@@ -238,7 +238,14 @@ Result<int> retract(Invocation& invocation, const RecordOptions& options) {
   const auto record = client.get(path_of("/loam/v1/records", *options.record));
   codec::Value body = codec::Object{{"reason", options.reason.value_or("author")}};
   if (options.key) body.set("key_file", std::filesystem::absolute(*options.key).string());
-  auto done = LOAM_TRY(client.post(path_of("/loam/v1/records", *options.record, "/retract"), body));
+  auto answered = client.post(path_of("/loam/v1/records", *options.record, "/retract"), body);
+  if (!answered &&
+      record) {  // it may be in the log all the same, and its text be asked for no more
+    const auto now = client.get(path_of("/loam/v1/records", *options.record));
+    codec::Value nothing_said = codec::Object();
+    if (now && flag_at(*now, "retracted")) add_typed(nothing_said, folders, *record);
+  }
+  auto done = LOAM_TRY(std::move(answered));
   if (record) add_typed(done, folders, *record);
   if (invocation.globals.json)
     invocation.console.json(done);

@@ -80,7 +80,7 @@ class FollowingImpl final : public Following {
     static_cast<void>(LOAM_TRY(open_source_(url, {})));
     const std::string id = followed_id(verifier->key);
     const std::scoped_lock adding(adding_);
-    if (const auto found = find(id); found || known() >= kLogsMax)
+    if (const auto found = followed_as(id); found || known() >= kLogsMax)
       return fail(found ? ErrorCode::kAlreadyExists : ErrorCode::kInvalidArgument,
                   found ? format("follow: the log {} is followed", id)
                         : format("follow: {} logs are followed, which are the most", kLogsMax),
@@ -94,7 +94,7 @@ class FollowingImpl final : public Following {
   }
 
   Result<> remove(const std::string& id) override {
-    const auto followed = find(id);
+    const auto followed = followed_as(id);
     if (!followed) return not_followed(id);
     followed->removed = true;  // ends a poll that goes on
     const std::scoped_lock polling(polling_);
@@ -120,12 +120,18 @@ class FollowingImpl final : public Following {
   }
 
   Result<FollowedLog> poll(const std::string& id) override {
-    const auto followed = find(id);
+    const auto followed = followed_as(id);
     if (!followed) return not_followed(id);
     if (options_.offline)
       return fail(ErrorCode::kUnavailable, "follow: this node is offline", "set offline to false");
     LOAM_TRY(poll(*followed));
     return followed->copy->about();
+  }
+
+  Result<std::optional<FollowedRecord>> find(const ledger::RecordId& id) override {
+    for (const auto& copy : copies())
+      if (auto found = LOAM_TRY(copy->find(id))) return found;
+    return std::nullopt;
   }
 
   Result<std::vector<ledger::RecordId>> spoken_for(const ledger::RecordId& id,
@@ -137,12 +143,15 @@ class FollowingImpl final : public Following {
   }
 
   Result<> withdraw(std::span<const ledger::RecordId> ids, const crypto::PublicKey& key) override {
-    const std::scoped_lock polling(polling_);  // which may be fetching these bodies
-    for (const auto& copy : copies()) {
+    // A poll may go on meanwhile: of what is withdrawn no copy takes a body, and nothing is
+    // indexed.
+    const auto all = copies();
+    for (const auto& copy : all)
       for (const ledger::RecordId& id : ids) static_cast<void>(LOAM_TRY(copy->withdraw(id, key)));
-      LOAM_TRY(copy->scrub());
-    }
-    return search_.erase(ids);
+    auto done = search_.erase(ids);
+    for (const auto& copy : all)
+      if (auto scrubbed = copy->scrub(); !scrubbed) done = std::move(scrubbed);
+    return done;
   }
 
  private:
@@ -151,7 +160,7 @@ class FollowingImpl final : public Following {
     return fail(ErrorCode::kNotFound, format("follow: no log {} is followed", id),
                 "loam follow ls");
   }
-  FollowedPtr find(const std::string& id) {
+  FollowedPtr followed_as(const std::string& id) {
     const std::scoped_lock lock(mutex_);
     const auto found = std::ranges::find_if(followed_, [&](const FollowedPtr& followed) {
       return followed_id(followed->copy->key().key) == id;
@@ -197,7 +206,8 @@ class FollowingImpl final : public Following {
     };
     auto polled = poll(before.url, copy, events);
     if (stopping_ || followed.removed) return {};
-    const auto obeyed = obey_retractions(copy);
+    const auto obeyed = obey_retractions(copy, events);
+    if (stopping_ || followed.removed) return {};
     if (polled && !obeyed) polled = std::unexpected(obeyed.error());
     LOAM_TRY(search_.catch_up(before.origin));
     FollowState state = FollowState::kFollowed;
@@ -219,12 +229,10 @@ class FollowingImpl final : public Following {
     return {};
   }
   /// Before what came is indexed.
-  Result<> obey_retractions(FollowCopy& grown) {
+  Result<> obey_retractions(FollowCopy& grown, const PollEvents& events) {
     auto others = copies();
     std::erase_if(others, [&](const auto& other) { return other.get() == &grown; });
-    const auto erased = LOAM_TRY(commons::obey_retractions(grown, others, options_));
-    if (erased.empty()) return {};
-    return search_.erase(erased);
+    return commons::obey_retractions(grown, others, options_, events);
   }
   Result<Polled> poll(const std::string& url, FollowCopy& copy, const PollEvents& events) {
     const auto source = LOAM_TRY(open_source_(url, events.should_stop));

@@ -36,6 +36,12 @@ struct FollowedLog {
   std::int64_t polled_ms = 0;  // last with success; 0: never
 };
 
+struct FollowedRecord {
+  std::string log;  // its origin
+  ledger::StoredRecord stored;
+  std::optional<ledger::SaltedBody> body;  // what is left of it
+};
+
 /// Makes what a URL names readable; it asks `should_stop` while it waits.
 using OpenSource = std::function<Result<std::unique_ptr<ledger::LogSource>>(
     std::string url, std::function<bool()> should_stop)>;
@@ -77,12 +83,15 @@ class Following {
   /// Polls now, and waits for the end. @error NotFound. Trouble is in what comes back.
   virtual Result<FollowedLog> poll(const std::string& id) = 0;
 
+  /// Nothing if no followed log has it.
+  virtual Result<std::optional<FollowedRecord>> find(const ledger::RecordId& id) = 0;
   /// What `key` may retract with the record `id`: it, and edits of it and votes on it.
   /// @error NotFound  no followed log has it. @error PermissionDenied  the key does not speak for
   ///        its author.
   virtual Result<std::vector<ledger::RecordId>> spoken_for(const ledger::RecordId& id,
                                                            const crypto::PublicKey& key) = 0;
-  /// Erases here what `key` retracts by records of this node's log.
+  /// Erases here what `key` retracts, as far as it may. @error Unavailable  traces may be left in a
+  ///        file that another program reads: to be called again.
   virtual Result<> withdraw(std::span<const ledger::RecordId> ids,
                             const crypto::PublicKey& key) = 0;
 };

@@ -66,6 +66,7 @@ Result<std::unique_ptr<FollowCopy>> FollowCopy::with(env::Path folder, FollowTab
   const std::uint64_t size = LOAM_TRY(storage->size());
   // Fewer records than bodies were asked for: the database was lost, and begins anew.
   if (LOAM_TRY(table.settled()) > size) LOAM_TRY(table.settle(size, {}));
+  if (LOAM_TRY(table.compared()) > size) LOAM_TRY(table.set_compared(size));
   const std::uint64_t settled = LOAM_TRY(table.settled());
   const FollowedLog about = LOAM_TRY(table.about());
   auto key = LOAM_TRY(crypto::parse_verifier_key(about.key));
@@ -126,6 +127,13 @@ SearchedLog FollowCopy::searched(const std::shared_ptr<FollowCopy>& copy) {
             const std::scoped_lock lock(copy->mutex_);
             return copy->storage_->body(id);
           }};
+}
+
+Result<std::optional<FollowedRecord>> FollowCopy::find(const ledger::RecordId& id) {
+  const std::scoped_lock lock(mutex_);
+  auto stored = LOAM_TRY(storage_->find(id));
+  if (!stored) return std::nullopt;
+  return FollowedRecord{key_.name, *std::move(stored), LOAM_TRY(storage_->body(id))};
 }
 
 Result<std::vector<ledger::RecordId>> FollowCopy::erased_ahead() {

@@ -51,6 +51,7 @@ class FollowCopy {
   /// What is retracted by records behind those: erased here, and perhaps indexed still.
   Result<std::vector<ledger::RecordId>> erased_ahead();
 
+  Result<std::optional<FollowedRecord>> find(const ledger::RecordId& id);
   /// Who retracts `id` by a record of this log.
   Result<std::vector<crypto::PublicKey>> retractors(const ledger::RecordId& id);
   /// The record, if it is here, and the edits of it and votes on it, as far as `key` may retract
@@ -60,9 +61,11 @@ class FollowCopy {
   /// Erases the text of `id`, which `key` retracts in another log. False: it is not here, or `key`
   /// may not.
   Result<bool> withdraw(const ledger::RecordId& id, const crypto::PublicKey& key);
-  /// Gives the records that no call gave before; all, if there is a new key among them, which may
-  /// speak for any.
-  Result<> compare_new(const std::function<Result<>(const ledger::StoredRecord&)>& compare);
+  /// How many of its records were compared with those of other logs.
+  Result<std::uint64_t> compared();
+  Result<> set_compared(std::uint64_t records);
+  /// [first, first + count), fewer at the end.
+  Result<std::vector<ledger::StoredRecord>> records(std::uint64_t first, std::uint64_t count);
   Result<> scrub();
 
   /// Takes what is new, at most `records_max` records: those first, and what they retract goes,

@@ -1,8 +1,7 @@
 #include "commons/follow_retractions.h"
 
 #include <algorithm>
-
-#include "base/check.h"
+#include <iterator>
 
 namespace loam::commons {
 
@@ -50,61 +49,102 @@ Result<bool> FollowCopy::withdraw(const ledger::RecordId& id, const crypto::Publ
   return true;
 }
 
-Result<> FollowCopy::compare_new(
-    const std::function<Result<>(const ledger::StoredRecord&)>& compare) {
-  const auto at = [&](std::uint64_t index) -> Result<ledger::StoredRecord> {
-    const std::scoped_lock lock(mutex_);
-    auto stored = LOAM_TRY(storage_->at(index));
-    LOAM_CHECK(stored.has_value());  // places have no gaps
-    return *std::move(stored);
-  };
-  std::uint64_t first = 0, size = 0;
-  {
-    const std::scoped_lock lock(mutex_);
-    size = LOAM_TRY(storage_->size());
-    first = std::min(LOAM_TRY(table_.compared()), size);
-  }
-  for (std::uint64_t i = first; i < size && first > 0; ++i) {
-    const ledger::StoredRecord stored = LOAM_TRY(at(i));
-    if (stored.record.header.kind == ledger::Kind::kKey) first = 0;
-  }
-  for (std::uint64_t i = first; i < size; ++i) {
-    const ledger::StoredRecord stored = LOAM_TRY(at(i));
-    LOAM_TRY(compare(stored));
-  }
+Result<std::uint64_t> FollowCopy::compared() {
   const std::scoped_lock lock(mutex_);
-  return table_.set_compared(size);
+  return table_.compared();
+}
+Result<> FollowCopy::set_compared(std::uint64_t records) {
+  const std::scoped_lock lock(mutex_);
+  return table_.set_compared(records);
 }
 
-Result<std::vector<ledger::RecordId>> obey_retractions(
-    FollowCopy& grown, std::span<const std::shared_ptr<FollowCopy>> others,
-    const FollowOptions& options) {
-  std::vector<ledger::RecordId> erased;
-  const auto withdraw = [&](FollowCopy& from, const ledger::RecordId& id,
-                            const crypto::PublicKey& key) -> Result<> {
-    if (LOAM_TRY(from.withdraw(id, key))) erased.push_back(id);
-    return {};
-  };
-  const auto compare = [&](const ledger::StoredRecord& stored) -> Result<> {
-    const ledger::Header& header = stored.record.header;
-    const bool retracts = header.kind == ledger::Kind::kRetraction;
-    std::vector<crypto::PublicKey> keys;
-    for (const auto& other : others) {
-      if (retracts) LOAM_TRY(withdraw(*other, header.refs.front(), header.author));
-      if (header.body_commitment)
-        for (const crypto::PublicKey& key : LOAM_TRY(other->retractors(stored.record.id)))
-          keys.push_back(key);
+Result<std::vector<ledger::StoredRecord>> FollowCopy::records(std::uint64_t first,
+                                                              std::uint64_t count) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ledger::StoredRecord> out;
+  for (std::uint64_t i = first; i < first + count; ++i) {
+    auto stored = LOAM_TRY(storage_->at(i));
+    if (!stored) break;
+    out.push_back(*std::move(stored));
+  }
+  return out;
+}
+
+namespace {
+
+constexpr std::uint64_t kComparedAtOnce = 1000;  // between two looks at the clock; chosen
+
+class Comparison {
+ public:
+  Comparison(FollowCopy& grown, std::span<const std::shared_ptr<FollowCopy>> others,
+             const FollowOptions& options, const PollEvents& events)
+      : grown_(grown), others_(others), options_(options), events_(events) {}
+
+  Result<> run() {
+    std::uint64_t next = LOAM_TRY(grown_.compared());
+    for (;;) {
+      const auto batch = LOAM_TRY(grown_.records(next, kComparedAtOnce));
+      if (batch.empty()) return {};
+      // A new key may speak for the authors of what came before.
+      const bool has_key = std::ranges::any_of(batch, [](const ledger::StoredRecord& one) {
+        return one.record.header.kind == ledger::Kind::kKey;
+      });
+      for (std::uint64_t first = 0; has_key && first < next; first += kComparedAtOnce) {
+        const auto before =
+            LOAM_TRY(grown_.records(first, std::min(kComparedAtOnce, next - first)));
+        LOAM_TRY(compare(before));
+      }
+      LOAM_TRY(compare(batch));
+      next += batch.size();
+      LOAM_TRY(grown_.set_compared(next));  // only now: what was erased is out of the index, too
     }
-    if (header.body_commitment && options.own_retractors)
-      for (const crypto::PublicKey& key : LOAM_TRY(options.own_retractors(stored.record.id)))
-        keys.push_back(key);
-    for (const crypto::PublicKey& key : keys) LOAM_TRY(withdraw(grown, stored.record.id, key));
+  }
+
+ private:
+  Result<> compare(const std::vector<ledger::StoredRecord>& records) {
+    if (events_.should_stop())
+      return fail(ErrorCode::kCancelled, "the poll was ended before all was compared");
+    std::vector<ledger::RecordId> erased;
+    for (const ledger::StoredRecord& stored : records) LOAM_TRY(compare(stored, erased));
+    if (erased.empty()) return {};
+    return events_.on_erased(erased);
+  }
+
+  Result<> compare(const ledger::StoredRecord& stored, std::vector<ledger::RecordId>& erased) {
+    const ledger::Header& header = stored.record.header;
+    const auto withdraw = [&](FollowCopy& from, const ledger::RecordId& id,
+                              const crypto::PublicKey& key) -> Result<> {
+      if (LOAM_TRY(from.withdraw(id, key))) erased.push_back(id);
+      return {};
+    };
+    if (header.kind == ledger::Kind::kRetraction)
+      for (const auto& other : others_)
+        LOAM_TRY(withdraw(*other, header.refs.front(), header.author));
+    if (!header.body_commitment) return {};
+    std::vector<crypto::PublicKey> keys;
+    if (options_.own_retractors) keys = LOAM_TRY(options_.own_retractors(stored.record.id));
+    for (const auto& other : others_)
+      std::ranges::copy(LOAM_TRY(other->retractors(stored.record.id)), std::back_inserter(keys));
+    for (const crypto::PublicKey& key : keys) LOAM_TRY(withdraw(grown_, stored.record.id, key));
     return {};
-  };
-  LOAM_TRY(grown.compare_new(compare));
-  LOAM_TRY(grown.scrub());
-  for (const auto& other : others) LOAM_TRY(other->scrub());
-  return erased;
+  }
+
+  FollowCopy& grown_;
+  const std::span<const std::shared_ptr<FollowCopy>> others_;
+  const FollowOptions& options_;
+  const PollEvents& events_;
+};
+
+}  // namespace
+
+Result<> obey_retractions(FollowCopy& grown, std::span<const std::shared_ptr<FollowCopy>> others,
+                          const FollowOptions& options, const PollEvents& events) {
+  auto done = Comparison(grown, others, options, events).run();
+  // However it ended; and of all of them, whatever comes of one.
+  auto scrubbed = grown.scrub();
+  for (const auto& other : others)
+    if (auto also = other->scrub(); !also) scrubbed = std::move(also);
+  return done ? scrubbed : done;
 }
 
 }  // namespace loam::commons

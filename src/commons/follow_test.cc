@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "commons/copy_source.h"
+#include "commons/follow_retractions.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "ledger/testing/make_record.h"
@@ -209,6 +210,11 @@ TEST_F(FollowTest, ItsCopyIsReadAsTheLogItself) {
   EXPECT_EQ(copy->read("../follow.db", 1U << 20).error().code, ErrorCode::kNotFound);
   const auto& [id, body] = *log_.bodies_.begin();
   EXPECT_EQ(copy->body(id).value().body, body.body);
+  const auto found = following_->find(id).value();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->log, log_.verifier().name);
+  EXPECT_EQ(found->body->body, body.body);
+  EXPECT_FALSE(following_->find(RecordId{}).value());
   EXPECT_EQ(copy->body(RecordId{}).error().code, ErrorCode::kNotFound);
   const auto record = find_in_copy(folder_ / "home", log_.verifier(), id).value();
   ASSERT_TRUE(record.has_value());
@@ -301,6 +307,36 @@ TEST_F(TwoLogsTest, ARecoveryKeyRetractsFromAnotherLog) {
   poll(log_, follow(log_));
   EXPECT_EQ(found("tea"), 0U);
   EXPECT_FALSE(home_holds("planted-needle-eight"));
+}
+
+TEST_F(TwoLogsTest, WhatCouldNotBeTakenOutOfTheIndexIsTakenOutLater) {
+  const RecordId id = log_.data("tea");
+  name_recovery_key();
+  const std::string first = follow(log_), second = follow(other_);
+  poll(log_, first);
+  other_.retract(id);
+  poll(other_, second);
+  following_.reset();
+  const std::vector copies = {
+      std::shared_ptr(FollowCopy::open(folder_ / "home/followed" / first).value())};
+  const auto grown = FollowCopy::open(folder_ / "home/followed" / second).value();
+  ASSERT_TRUE(grown->set_compared(0));  // as before that poll
+  Result<> answer = fail(ErrorCode::kUnavailable, "the index is busy");
+  std::vector<RecordId> erased;
+  const PollEvents events{.on_erased =
+                              [&](std::span<const RecordId> ids) {
+                                erased.assign(ids.begin(), ids.end());
+                                return answer;
+                              },
+                          .on_late_body = {},
+                          .should_stop = [] { return false; }};
+  EXPECT_EQ(obey_retractions(*grown, copies, {}, events).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(grown->compared().value(), 0U);
+  erased.clear();
+  answer = {};
+  ASSERT_TRUE(obey_retractions(*grown, copies, {}, events));
+  EXPECT_EQ(erased, std::vector{id});
+  EXPECT_EQ(grown->compared().value(), 1U);
 }
 
 TEST_F(TwoLogsTest, AKeyThatIsNamedAfterItsRetractionsSpeaksThen) {

@@ -115,6 +115,18 @@ class SearchImpl final : public Search {
     });
   }
 
+  Result<bool> is_blocked(const ledger::RecordId& id) override {
+    const std::scoped_lock lock(writing_);
+    bool blocked = false;
+    if (!writer_) return blocked;
+    LOAM_TRY(mended([&]() -> Result<> {
+      auto hidden = writer_->is_hidden(id);
+      if (!hidden) return std::unexpected(std::move(hidden).error());
+      blocked = *hidden;
+      return {};
+    }));
+    return blocked;
+  }
   Result<> set_blocked(const ledger::RecordId& id, bool blocked) override {
     const std::scoped_lock lock(writing_);
     if (!writer_) return forget_all();

@@ -97,6 +97,7 @@ class Search {
   /// A record that the operator blocked is not shown. Call before it is blocked, and after it is
   /// no longer.
   virtual Result<> set_blocked(const ledger::RecordId& id, bool blocked) = 0;
+  virtual Result<bool> is_blocked(const ledger::RecordId& id) = 0;
   /// Erases the words of logs that are not attached (any more).
   virtual Result<> forget_others() = 0;
   /// Indexes what `origin` holds, and one record of it whose body came late.

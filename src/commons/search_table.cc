@@ -249,6 +249,12 @@ Result<> SearchTable::set_hidden(const ledger::RecordId& id, bool hidden) {
   return update.bind(0, std::int64_t{hidden}).bind_blob(1, id.digest).run();
 }
 
+Result<bool> SearchTable::is_hidden(const ledger::RecordId& id) {
+  auto row = LOAM_TRY(database_.prepare("SELECT 1 FROM hidden WHERE id = ?"));
+  row.bind_blob(0, id.digest);
+  return row.step();
+}
+
 Result<> SearchTable::drop_removed_words() {
   return database_.execute("INSERT INTO words (words) VALUES ('optimize')");
 }

@@ -39,6 +39,7 @@ class SearchTable {
   Result<bool> withdraw(std::int64_t log, const ledger::Record& retraction);
   /// One record and its words.
   Result<> remove(const ledger::RecordId& id);
+  Result<bool> is_hidden(const ledger::RecordId& id);
   Result<> set_hidden(const ledger::RecordId& id, bool hidden);
 
   /// To be called in the transaction that removed words: the index is merged into one piece that

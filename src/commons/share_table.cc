@@ -159,7 +159,7 @@ Result<> ShareTable::remove_queued(const ledger::RecordId& record, const std::st
       "DELETE FROM submissions WHERE state = ? AND (edits = ? OR (answer = ? AND answer != ''))"));
   statement.bind(0, std::int64_t{std::to_underlying(ShareState::kQueued)});
   LOAM_TRY(statement.bind_blob(1, record.digest).bind(2, answer).run());
-  return scrub_removed();
+  return database_.changes() > 0 ? scrub_removed() : scrub();
 }
 
 Result<std::optional<Submission>> ShareTable::find(const std::string& id) {

@@ -210,8 +210,8 @@ class SharingImpl final : public Sharing {
     return table_.remove_standing();
   }
 
-  Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) override {
-    const auto target = LOAM_TRY(find_record(id));
+  Result<ledger::Record> rate(const ledger::StoredRecord& target, ledger::Vote vote) override {
+    const ledger::RecordId& id = target.record.id;
     if (target.record.header.kind != ledger::Kind::kData &&
         target.record.header.kind != ledger::Kind::kEdit)
       return fail(ErrorCode::kInvalidArgument,
@@ -278,7 +278,8 @@ class SharingImpl final : public Sharing {
       const auto stored = LOAM_TRY(log_.find(id));
       if (!stored || !stored->retracted) continue;
       Retracted one;
-      one.records = LOAM_TRY(with_what_follows(id, nullptr));
+      for (const ledger::RecordId& record : LOAM_TRY(with_what_follows(id, nullptr)))
+        if (LOAM_TRY(find_record(record)).retracted) one.records.push_back(record);
       one.answer = LOAM_TRY(remove_queued(one.records));
       out.push_back(std::move(one));
     }

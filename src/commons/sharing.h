@@ -113,8 +113,10 @@ class Sharing {
                                                 ledger::Scope scope) = 0;
   virtual Result<> withdraw_standing() = 0;
 
-  /// The owner's newest vote counts. @error NotFound  no such record here.
-  virtual Result<ledger::Record> rate(const ledger::RecordId& id, ledger::Vote vote) = 0;
+  /// Votes on a record of this node's log or of one that it follows. The owner's newest vote
+  /// counts.
+  /// @error InvalidArgument  it is no answer. NotFound  it was retracted.
+  virtual Result<ledger::Record> rate(const ledger::StoredRecord& target, ledger::Vote vote) = 0;
   /// What share() makes an edit of: `answer` in place of the record's last message, under the
   /// record's licence and scope. @error NotFound  no such record, or its body is gone.
   virtual Result<ShareRequest> edit_of(const ledger::RecordId& id, std::string_view answer) = 0;

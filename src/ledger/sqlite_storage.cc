@@ -51,6 +51,8 @@ constexpr std::array<std::string_view, 2> kMigrations = {
   ALTER TABLE placed RENAME TO bodies;
 )sql"};
 
+constexpr std::size_t kAuthorsKept = 10'000;  // in memory; a log of strangers may have any number
+
 void bind_key(store::Statement& statement, int index, const std::optional<crypto::PublicKey>& key) {
   if (key)
     statement.bind_blob(index, *key);
@@ -98,10 +100,8 @@ class SqliteStorage final : public Storage {
       return {};
     });
     writing_ = false;
-    if (!done) {  // they know of what was rolled back
-      authors_.clear();
-      size_.reset();
-    }
+    if (!done) size_.reset();  // it counts what was rolled back; and so with authors
+    if (!done || authors_.size() > kAuthorsKept) authors_.clear();
     return done;
   }
 

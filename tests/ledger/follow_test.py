@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import harness
-from search_test import found, holders, loam, share
+from search_test import found, holders, loam, search, share
 
 
 def wait_for(look, what):
@@ -35,6 +35,12 @@ def test_a_log_is_followed_searched_retracted_and_forgotten():
         second = share(author, "and where is the Ambertooth?")
         wait_for(lambda: found(reader, "ambertooth") == [second], "new records come")
         assert followed(reader)["state"] == "followed" and followed(reader)["records"] == 2
+        # What others wrote is shown and voted on; the vote stands in the reader's own log.
+        shown = json.loads(loam(reader, "ledger", "show", second, "--json"))
+        assert "Ambertooth" in shown["body"]["messages"][0]["content"] and shown["log"] == key.split("+")[0]
+        vote = loam(reader, "rate", second, "up", "-q").strip()
+        assert json.loads(loam(reader, "ledger", "show", vote, "--json"))["vote"] == "up"
+        wait_for(lambda: search(reader, "ambertooth", rating="up")["hits"], "the vote counts")
         assert holders(reader.home, "quartzneedle")
         loam(author, "retract", first)
         wait_for(lambda: found(reader, "quartzneedle") == [], "the retraction is followed")
