@@ -17,7 +17,7 @@ class Publisher:
         self.home, self.node = home, node
         share(node, home, pairs(0, 24))
         self("data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet")
-        share(node, home, pairs(100, 22))
+        share(node, home, pairs(100, 26))
         self("data", "build", "--out", home / "newer", "--where", "kind = edit", "--no-parquet")
 
     def __call__(self, *arguments):

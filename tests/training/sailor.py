@@ -9,8 +9,9 @@ cutoff_len = 96
 per_device_train_batch_size = 4
 gradient_accumulation_steps = 1
 """
-COLOURS = ["red", "blue", "green", "white", "black", "brown"]
-THINGS = ["door", "boat", "coat", "cup", "house", "bird", "stone", "flower"]
+# 11 times 13: of the first 143 pairs none is a near duplicate of another, which a gate would leave out.
+COLOURS = ["red", "blue", "green", "white", "black", "brown", "yellow", "grey", "pink", "golden", "silver"]
+THINGS = ["door", "boat", "coat", "cup", "house", "bird", "stone", "flower", "lamp", "chair", "bell", "rope", "clock"]
 
 
 def pairs(first, count):

@@ -27,7 +27,7 @@ class Two:
         share(self.node_a, self.home_a, pairs(0, 24))
         self.a("data", "build", "--out", self.home_a / "set", "--where", "kind = edit", "--no-parquet")
         job = train(self.home_a, self.home_a / "set", "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
-        share(self.node_a, self.home_a, pairs(100, 22))  # after the data set's height
+        share(self.node_a, self.home_a, pairs(100, 26))  # after the data set's height
         self.a("data", "build", "--out", self.home_a / "newer", "--where", "kind = edit", "--no-parquet")
         self.a("gate", "run", job["id"], "--newer", self.home_a / "newer", "-q")
         self.published = json.loads(self.a("publish", job["id"], "-y", "--json"))

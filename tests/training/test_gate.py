@@ -13,7 +13,7 @@ def home(tmp_path_factory):
     """A home with a data set of 24 answers, and a newer one with 22 more."""
     home = tmp_path_factory.mktemp("home")
     with harness.Node(home=home, model="smollm2", settings=["load.threads=1"]) as node:
-        for name, made in (("set", pairs(0, 24)), ("newer", pairs(100, 22))):
+        for name, made in (("set", pairs(0, 24)), ("newer", pairs(100, 26))):
             share(node, home, made)
             loam(home, "data", "build", "--out", home / name, "--where", "kind = edit", "--no-parquet")
     return home
