@@ -9,6 +9,7 @@
 #include "catalog/gguf.h"
 #include "release/licences.h"
 #include "tuning/outcome.h"
+#include "tuning/peft_match.h"
 
 namespace loam::release {
 namespace {
@@ -82,20 +83,36 @@ class Examination {
             .is_claim = true};
   }
 
-  /// The adapter says by itself what it was made of; the other forms of it are files to load.
+  /// The same adapter for programs that know PEFT. No gate has measured these files, so that they
+  /// are compared with the one that was. @param header  of `gguf`; null if it cannot be read.
+  Result<> add_peft_files(Part& adapter, std::string_view gguf, const catalog::GgufHeader* header) {
+    const std::string_view config = kFiles[1], tensors = kFiles[2];
+    for (const std::string_view name : {config, tensors}) {
+      Part part = file_part("file", name);
+      part.text = name;
+      const std::string content = LOAM_TRY(open(name, part));
+      if (header == nullptr) {
+        part.text += ", which cannot be compared with the adapter";
+        part.is_claim = true;
+      } else if (!content.empty() || part.faults.empty()) {
+        const auto same =
+            name == config ? tuning::check_peft_config(content, *header)
+                           : tuning::check_peft_tensors(as_bytes(content), as_bytes(gguf), *header);
+        if (!same) part.faults.push_back(format("{}: {}", name, same.error().message));
+      }
+      adapter.parts.push_back(std::move(part));
+    }
+    return {};
+  }
+
+  /// The adapter says by itself what it was made of.
   Result<Part> adapter() {
     Part part = file_part("adapter", kAdapterFile);
     const std::string gguf = LOAM_TRY(open(kAdapterFile, part));
     part.text = format("{} bytes", manifest().file(kAdapterFile).bytes);
-    for (const std::string_view name : {kFiles[1], kFiles[2]}) {
-      Part other = file_part("file", name);
-      other.text = format("{}, which nobody compared with the adapter", name);
-      other.is_claim = true;  // no gate has looked at it, and no node loads it
-      static_cast<void>(LOAM_TRY(open(name, other)));
-      part.parts.push_back(std::move(other));
-    }
-    if (gguf.empty()) return part;
     const auto header = catalog::read_gguf_header(as_bytes(gguf));
+    LOAM_TRY(add_peft_files(part, gguf, header ? &*header : nullptr));
+    if (gguf.empty()) return part;
     if (!header) {
       part.faults.push_back(header.error().message);
       return part;

@@ -40,9 +40,9 @@ struct Examined {
 };
 
 /// Reads the manifest and every file that it names, and compares all of it: hashes; what the
-/// adapter's own header, the recipe, the run and the gate's report say of each other; the data
-/// set's root; every proof; and that the licence is that of the parts. What is wrong, a missing
-/// file too, is in the parts' faults.
+/// adapter's own header, the recipe, the run and the gate's report say of each other; the numbers
+/// of the adapter's two forms; the data set's root; every proof; and that the licence is that of
+/// the parts. What is wrong, a missing file too, is in the parts' faults.
 /// @param read_gate  may be empty: what the report says is then a claim.
 /// @error NotFound, Corrupt, Unsupported  the manifest itself. @error whatever may_pass()  a file
 ///        could not be fetched.

@@ -185,12 +185,38 @@ TEST_F(LineageTest, ABaseThatCannotBeReadForNowIsNoFault) {
   EXPECT_EQ(walked_with(ErrorCode::kCorrupt)->faults.size(), 1U);
 }
 
-TEST_F(LineageTest, ThatOtherFormsOfTheAdapterHoldTheSameIsAClaim) {
+TEST_F(LineageTest, ThatPeftsFilesHoldTheSameAdapterIsNoClaim) {
   const Lineage out = walked();
   const Part& adapter = out.root.parts.at(1);
-  EXPECT_FALSE(adapter.is_claim);
   ASSERT_EQ(adapter.parts.size(), 2U);
-  for (const Part& form : adapter.parts) EXPECT_TRUE(form.is_claim) << form.text;
+  for (const Part& form : adapter.parts) EXPECT_FALSE(form.is_claim) << form.text;
+}
+
+TEST_F(LineageTest, AnotherAdapterInPeftsFilesIsNamed) {
+  std::string tensors = file(kFiles[2]);
+  tensors.back() ^= 1;  // of the sign and exponent of the last number
+  replace(kFiles[2], tensors);
+  EXPECT_EQ(walked().faults.size(), 1U);
+  EXPECT_TRUE(all_faults().contains("adapter_model.safetensors: tensor")) << all_faults();
+  EXPECT_TRUE(all_faults().contains("holds other numbers than blk.")) << all_faults();
+}
+
+TEST_F(LineageTest, AnotherScaleInPeftsConfigIsNamed) {
+  std::string config = file(kFiles[1]);
+  const std::string_view alpha = "\"lora_alpha\": 6";
+  config.replace(config.find(alpha), alpha.size(), "\"lora_alpha\": 9");
+  replace(kFiles[1], config);
+  EXPECT_EQ(walked().faults.size(), 1U);
+  EXPECT_TRUE(all_faults().contains("adapter_config.json: its lora_alpha is 9")) << all_faults();
+}
+
+TEST_F(LineageTest, WithoutTheAdapterPeftsFilesAreClaims) {
+  replace(kAdapterFile, "no GGUF file");
+  const Lineage out = walked();
+  for (const Part& form : out.root.parts.at(1).parts) {
+    EXPECT_TRUE(form.is_claim) << form.text;
+    EXPECT_TRUE(form.faults.empty()) << form.faults.front();
+  }
 }
 
 TEST_F(LineageTest, AManifestThatWasChangedOrIsGoneIsNamed) {

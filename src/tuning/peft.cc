@@ -16,27 +16,13 @@ namespace {
 
 using train::Part;
 
-enum class Factor { kA, kB };
-
-std::string tensor_name(Place place, Factor factor) {
-  return format("base_model.model.{}.lora_{}.weight", module_key(place),
-                factor == Factor::kA ? 'A' : 'B');
-}
-
-/// For each row of a weight as Hugging Face orders it, its row in the GGUF file. In a file for
-/// adjacent pairs the two halves of each head of q and k lie interleaved.
+/// For each row of a weight as Hugging Face orders it, its row in the GGUF file.
 std::vector<std::size_t> file_rows(const train::Shape& shape, Part part) {
-  std::vector<std::size_t> rows(part_size(shape, part).out);
+  const std::size_t count = part_size(shape, part).out;
+  if (shape.rope.pairs == train::RopePairs::kAdjacent && (part == Part::kQ || part == Part::kK))
+    return interleaved_rows(count, shape.attention.head_width);
+  std::vector<std::size_t> rows(count);
   std::iota(rows.begin(), rows.end(), std::size_t{0});
-  if (shape.rope.pairs != train::RopePairs::kAdjacent || (part != Part::kQ && part != Part::kK))
-    return rows;
-  const std::size_t width = shape.attention.head_width;
-  const std::size_t half = width / 2;
-  for (std::size_t head = 0; head < rows.size(); head += width)
-    for (std::size_t i = 0; i < half; ++i) {
-      rows[head + i] = head + 2 * i;
-      rows[head + half + i] = head + 2 * i + 1;
-    }
   return rows;
 }
 
@@ -87,6 +73,18 @@ Result<std::vector<float>> take(SafeTensors& file, const std::string& name, std:
 }
 
 }  // namespace
+
+std::vector<std::size_t> interleaved_rows(std::size_t count, std::size_t head_width) {
+  std::vector<std::size_t> rows(count);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const std::size_t half = head_width / 2;
+  for (std::size_t head = 0; head < count; head += head_width)
+    for (std::size_t i = 0; i < half; ++i) {
+      rows[head + i] = head + 2 * i;
+      rows[head + half + i] = head + 2 * i + 1;
+    }
+  return rows;
+}
 
 PeftFiles encode_peft(const train::Adapter& adapter, const train::Shape& shape,
                       std::string_view architecture, std::string_view base_model_name) {

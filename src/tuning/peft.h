@@ -2,8 +2,10 @@
 // elsewhere know.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -17,6 +19,11 @@ struct PeftFiles {
   std::string config;  // adapter_config.json
   Bytes tensors;       // adapter_model.safetensors
 };
+
+/// For each of `count` rows of q or k as Hugging Face orders them, its row in a GGUF file for
+/// adjacent pairs, where the two halves of each head lie interleaved.
+/// @param head_width  divides `count`.
+std::vector<std::size_t> interleaved_rows(std::size_t count, std::size_t head_width);
 
 /// The adapter for the base model as Hugging Face has it: where a GGUF file of architecture `llama`
 /// has the rows of q and k in another order, B gets its rows back into theirs. The same arguments

@@ -173,11 +173,20 @@ Result<std::vector<bool>> read_layers(const Value& config, std::size_t layers) {
   return out;
 }
 
-/// Nothing if `target_modules` is a pattern, or PEFT's choice.
+/// Whether a text says what layers are called, or which modules are left out.
+bool has_pattern(const Value& config) {
+  for (const std::string_view name : {"layers_pattern", "exclude_modules"})
+    if (const Value* const value = config.find(name); value != nullptr && !value->is_null())
+      if (value->as_string() == nullptr || !value->as_string()->empty()) return true;
+  return false;
+}
+
+/// Nothing if a pattern or PEFT itself chooses.
 Result<std::optional<std::vector<Place>>> read_places(const Value& config, std::size_t layers) {
   const std::vector<bool> may_be_adapted = LOAM_TRY(read_layers(config, layers));
   const Value* const value = config.find("target_modules");
-  if (value == nullptr || value->is_null() || value->as_string() != nullptr) return std::nullopt;
+  if (value == nullptr || value->is_null() || value->as_string() != nullptr || has_pattern(config))
+    return std::nullopt;
   if (value->as_array() == nullptr) return misfit("has no list as target_modules");
 
   std::vector<std::pair<Place, std::string>> all;
@@ -212,6 +221,11 @@ std::vector<Place> all_places(std::size_t layers) {
 
 std::string module_key(Place place) {
   return format("model.layers.{}.{}", place.layer, module_name(place.part));
+}
+
+std::string tensor_name(Place place, Factor factor) {
+  return format("base_model.model.{}.lora_{}.weight", module_key(place),
+                factor == Factor::kA ? 'A' : 'B');
 }
 
 bool is_known_to_peft(std::string_view architecture) {

@@ -26,13 +26,20 @@ std::vector<Place> all_places(std::size_t layers);
 /// As the model of Hugging Face names it: "model.layers.3.self_attn.q_proj".
 std::string module_key(Place place);
 
+/// The two factors of what is added to a part: B times A.
+enum class Factor { kA, kB };
+
+/// As the file of PEFT names it: "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight".
+std::string tensor_name(Place place, Factor factor);
+
 /// Whether such names are those of this architecture, as GGUF calls it.
 bool is_known_to_peft(std::string_view architecture);
 
 struct PeftConfig {
   std::size_t rank;
   float alpha;
-  /// Those that are adapted, in the order of all_places(); none if the tensors have to say it.
+  /// Those that are adapted, in the order of all_places(); none if the tensors have to say it,
+  /// since a pattern chooses.
   std::optional<std::vector<Place>> places;
 };
 

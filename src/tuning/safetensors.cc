@@ -34,7 +34,7 @@ std::unexpected<Error> corrupt(const std::string& what) {
 
 // ---- numbers
 
-enum class Kind { kBinary32, kBinary16, kBrain16 };
+using Kind = SafeTensorType;
 
 std::optional<Kind> kind_of(std::string_view dtype) {
   if (dtype == "F32") return Kind::kBinary32;
@@ -77,7 +77,7 @@ std::vector<float> numbers(ByteView bytes, Kind kind) {
 
 /// One tensor as the header describes it.
 struct Entry {
-  std::string_view name;
+  std::string name;
   Kind kind;
   std::vector<std::size_t> shape;
   std::size_t begin, end;  // in the bytes behind the header
@@ -128,7 +128,7 @@ Result<Entry> read_entry(std::string_view name, const codec::Value& value) {
   if (end < begin || bytes_of(*shape, *kind) != end - begin)
     return corrupt(
         format("tensor {}: its shape does not need bytes {} to {}", quoted(name), begin, end));
-  return Entry{name, *kind, *std::move(shape), begin, end};
+  return Entry{std::string(name), *kind, *std::move(shape), begin, end};
 }
 
 Result<std::map<std::string, std::string>> read_metadata(const codec::Value& value) {
@@ -155,6 +155,35 @@ Result<> check_cover(std::vector<Entry>& entries, std::size_t bytes) {
   }
   if (at != bytes) return corrupt(format("tensors of {} bytes, but {} are there", at, bytes));
   return {};
+}
+
+struct Header {
+  std::vector<Entry> entries;  // as they lie
+  std::map<std::string, std::string> metadata;
+  ByteView numbers;  // all bytes behind it
+};
+
+Result<Header> read_header(ByteView bytes) {
+  if (bytes.size() < kLengthBytes) return corrupt("shorter than the length of a header");
+  const auto length = little_endian<std::uint64_t>(bytes);
+  if (length > kHeaderLimits.bytes_max)
+    return corrupt(format("a header of {} bytes, more than {}", length, kHeaderLimits.bytes_max));
+  bytes = bytes.subspan(kLengthBytes);
+  if (length > bytes.size())
+    return corrupt(format("a header of {} bytes, but {} are there", length, bytes.size()));
+  const std::string_view text = as_text(bytes.first(length));
+  if (!text.starts_with('{')) return corrupt("the header does not begin with {");
+  const auto header = codec::parse_json(text, kHeaderLimits);
+  if (!header) return corrupt("its header: " + header.error().message);
+
+  Header out{.entries = {}, .metadata = {}, .numbers = bytes.subspan(length)};
+  for (const auto& [name, value] : *header->as_object())
+    if (name == kMetadata)
+      out.metadata = LOAM_TRY(read_metadata(value));
+    else
+      out.entries.push_back(LOAM_TRY(read_entry(name, value)));
+  LOAM_TRY(check_cover(out.entries, out.numbers.size()));
+  return out;
 }
 
 void append_whole(std::string& out, std::span<const std::size_t> numbers) {
@@ -215,33 +244,28 @@ Bytes encode_safetensors(const SafeTensors& file) {
 }
 
 Result<SafeTensors> decode_safetensors(ByteView bytes) {
-  if (bytes.size() < kLengthBytes) return corrupt("shorter than the length of a header");
-  const auto length = little_endian<std::uint64_t>(bytes);
-  if (length > kHeaderLimits.bytes_max)
-    return corrupt(format("a header of {} bytes, more than {}", length, kHeaderLimits.bytes_max));
-  bytes = bytes.subspan(kLengthBytes);
-  if (length > bytes.size())
-    return corrupt(format("a header of {} bytes, but {} are there", length, bytes.size()));
-  const std::string_view text = as_text(bytes.first(length));
-  bytes = bytes.subspan(length);
-  if (!text.starts_with('{')) return corrupt("the header does not begin with {");
-  const auto header = codec::parse_json(text, kHeaderLimits);
-  if (!header) return corrupt("its header: " + header.error().message);
-
-  SafeTensors out;
-  std::vector<Entry> entries;
-  for (const auto& [name, value] : *header->as_object())
-    if (name == kMetadata)
-      out.metadata = LOAM_TRY(read_metadata(value));
-    else
-      entries.push_back(LOAM_TRY(read_entry(name, value)));
-  LOAM_TRY(check_cover(entries, bytes.size()));
-  for (Entry& entry : entries)
+  Header header = LOAM_TRY(read_header(bytes));
+  SafeTensors out{.tensors = {}, .metadata = std::move(header.metadata)};
+  for (Entry& entry : header.entries)
     out.tensors.try_emplace(
-        std::string(entry.name),
-        SafeTensor{std::move(entry.shape),
-                   numbers(bytes.subspan(entry.begin, entry.end - entry.begin), entry.kind)});
+        std::move(entry.name),
+        SafeTensor{
+            std::move(entry.shape),
+            numbers(header.numbers.subspan(entry.begin, entry.end - entry.begin), entry.kind)});
   return out;
+}
+
+Result<std::vector<SafeTensorPlace>> find_safetensors(ByteView bytes) {
+  Header header = LOAM_TRY(read_header(bytes));
+  std::vector<SafeTensorPlace> out;
+  for (Entry& entry : header.entries)
+    out.push_back({std::move(entry.name), std::move(entry.shape), entry.kind,
+                   header.numbers.subspan(entry.begin, entry.end - entry.begin)});
+  return out;
+}
+
+std::vector<float> numbers_of(const SafeTensorPlace& tensor) {
+  return numbers(tensor.bytes, tensor.type);
 }
 
 bool all_finite(std::span<const float> values) {

@@ -43,6 +43,23 @@ Bytes encode_safetensors(const SafeTensors& file);
 /// @error Unsupported  a tensor of another type.
 Result<SafeTensors> decode_safetensors(ByteView bytes);
 
+enum class SafeTensorType { kBinary32, kBinary16, kBrain16 };
+
+/// A tensor where it lies in the bytes of a file.
+struct SafeTensorPlace {
+  std::string name;
+  std::vector<std::size_t> shape;
+  SafeTensorType type;
+  ByteView bytes;  // as many as the shape says
+};
+
+/// What decode_safetensors() reads without the numbers, as it lies in `bytes`: for who needs one
+/// tensor after the other, of a file whose shapes nobody has looked at.
+/// @error as decode_safetensors().
+Result<std::vector<SafeTensorPlace>> find_safetensors(ByteView bytes);
+
+std::vector<float> numbers_of(const SafeTensorPlace& tensor);
+
 /// Whether there is neither an infinity nor NaN.
 bool all_finite(std::span<const float> values);
 

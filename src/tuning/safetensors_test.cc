@@ -66,6 +66,17 @@ RC_GTEST_PROP(EncodeSafetensors, GivesWhatDecodeSafetensorsReadsBack, ()) {
   RC_ASSERT(*read == file);
 }
 
+TEST(FindSafetensors, GivesOneTensorAfterTheOther) {
+  const SafeTensors file{.tensors = {{"a", {{1, 2}, {0.5F, 3}}}, {"b", {{}, {7}}}}, .metadata = {}};
+  const Bytes bytes = encode_safetensors(file);
+  const auto found = find_safetensors(bytes);
+  ASSERT_TRUE(found.has_value());
+  ASSERT_EQ(found->size(), 2U);
+  for (const SafeTensorPlace& place : *found)
+    EXPECT_EQ((SafeTensor{place.shape, tuning::numbers_of(place)}), file.tensors.at(place.name));
+  EXPECT_FALSE(find_safetensors(ByteView(bytes).first(bytes.size() - 1)).has_value());
+}
+
 TEST(DecodeSafetensors, TurnsShorterTypesIntoFloatsExactly) {
   EXPECT_EQ(numbers_of("F16", {0x3C00, 0xC000, 0x7BFF, 0x0400, 0x0001, 0x83FF, 0x0000}),
             (std::vector<float>{1, -2, 65504, 0x1p-14F, 0x1p-24F, -0x3FFp-24F, 0}));

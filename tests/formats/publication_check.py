@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A verifier of docs/formats/publication.md, written from that page and those it refers to, on cbor2, cryptography and gguf.
+"""A verifier of docs/formats/publication.md, written from that page and those it refers to, on cbor2, cryptography, gguf and
+safetensors.
 
     publication_check.py URL RECORD --key VKEY [--contains FILE...]
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import gguf
 import numpy
+import safetensors.numpy
 
 import record_check
 from dataset_check import as_page, is_hex, tree
@@ -28,6 +30,8 @@ FILES = ["adapter.gguf", "adapter_config.json", "adapter_model.safetensors", "re
 LICENCES = ["CC0-1.0", "Unlicense", "MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ODC-By-1.0", "CC-BY-4.0",
             "ODbL-1.0", "CC-BY-SA-4.0"]
 TOP = ["format", "version", "type", "name", "licence", "base", "data_set", "run", "gate", "parents", "files"]
+PEFT_MODULES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+                "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
 MEMBERS = {
     "base": ["name", "sha256", "bytes", "architecture", "source", "licence"],
     "data_set": ["root", "rows_root", "used_root", "used", "query"],
@@ -152,13 +156,66 @@ def read_proofs(content, data_set):
     return used
 
 
-def adapter_texts(content):
+def read_adapter(content):
+    """What the adapter says of itself, and its numbers."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "adapter.gguf"
         path.write_bytes(content)
         reader = gguf.GGUFReader(path)
-        require(all(numpy.isfinite(tensor.data).all() for tensor in reader.tensors), "the adapter: infinity or NaN")
-        return {name: bytes(field.parts[-1]).decode() for name, field in reader.fields.items() if name.startswith("adapter.loam.")}
+        tensors = {tensor.name: numpy.array(gguf.dequantize(tensor.data, tensor.tensor_type)) for tensor in reader.tensors}
+        said = {name: field.contents() for name, field in reader.fields.items() if name.startswith(("adapter.", "general."))}
+    require(all(numpy.isfinite(numbers).all() for numbers in tensors.values()), "the adapter: infinity or NaN")
+    return said, tensors
+
+
+def interleaved(rows, width):
+    """PEFT's rows as a file of architecture llama orders them."""
+    return rows.reshape(-1, 2, width // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def check_config(config, alpha, parts, rank):
+    """That a plain LoRA of `rank` and `alpha` is asked for, on `parts`, pairs of layer and module."""
+    require(config["peft_type"] == "LORA" and config.get("task_type") in ("CAUSAL_LM", None), "PEFT's config: its type")
+    require(config.get("bias", "none") == "none" and not config.get("layers_pattern") and not config.get("exclude_modules"),
+            "PEFT's config: no plain LoRA")
+    for name in ("use_dora", "use_rslora", "fan_in_fan_out", "alpha_pattern", "rank_pattern", "modules_to_save"):
+        require(not config.get(name), f"PEFT's config: {name}")
+    require(config["lora_alpha"] > 0 and numpy.float32(config["lora_alpha"]) == numpy.float32(alpha), "PEFT's config: another alpha")
+    require(config["r"] == rank, "PEFT's config: another rank")
+    targets, layers = config["target_modules"], config.get("layers_to_transform")
+    require(type(targets) is list and targets, "PEFT's config: no list of modules")
+    layers = [layers] if type(layers) is int else layers
+    chosen = {(layer, module) for layer in range(max(layer for layer, _ in parts) + 1) for module in PEFT_MODULES.values()
+              for name in [f"model.layers.{layer}.{module}"] if (not layers or layer in layers)
+              and any(name == target or name.endswith("." + target) for target in targets)}
+    require(chosen == parts, "PEFT's config: other parts")
+
+
+def check_peft(said, tensors, config, content):
+    """That PEFT's two files hold the adapter that says `said` of itself and has `tensors`."""
+    try:
+        theirs = safetensors.numpy.load(content)
+    except safetensors.SafetensorError as error:
+        raise Fault("form", f"PEFT's tensors: {error}") from None
+    parts, widths = set(), set(range(4, 1025, 2))
+    for name, numbers in tensors.items():
+        match = re.fullmatch(r"blk\.(0|[1-9]\d{0,2})\.(\w+)\.weight\.lora_([ab])", name)
+        require(match and match[2] in PEFT_MODULES, f"the adapter: {name}")
+        layer, module, half = int(match[1]), PEFT_MODULES[match[2]], match[3].upper()
+        parts.add((layer, module))
+        found = theirs.pop(f"base_model.model.model.layers.{layer}.{module}.lora_{half}.weight", None)
+        require(found is not None, f"PEFT's tensors: {name} is missing")
+        found = found.astype(numpy.float32)
+        require(found.shape == numbers.shape and numpy.isfinite(found).all(), f"PEFT's tensors: {name}: its shape, or infinity or NaN")
+        if said["general.architecture"] == "llama" and half == "B" and match[2] in ("attn_q", "attn_k"):
+            widths = {width for width in widths if len(found) % width == 0 and numpy.array_equal(interleaved(found, width), numbers)}
+            require(widths, f"PEFT's tensors: {name} has other numbers")
+        else:
+            require(numpy.array_equal(found, numbers), f"PEFT's tensors: {name} has other numbers")
+    require(not theirs, f"PEFT's tensors: more of them, {sorted(theirs)[:1]}")
+    ranks = {numbers.shape[0 if name.endswith("a") else 1] for name, numbers in tensors.items()}
+    require(len(ranks) == 1, "the adapter: several ranks")
+    check_config(json.loads(config), said["adapter.lora.alpha"], parts, ranks.pop())
 
 
 def check_publication(header, blob):
@@ -197,9 +254,11 @@ def check_publication(header, blob):
     run_id = sha256(b"loam.run.v1", bytes.fromhex(base["sha256"]), root, hashes["recipe.toml"], bytes.fromhex(run["examples_sha256"]))
     require(run_id.hex() == run["id"], "the run's id")
     require(tomllib.loads(files["recipe.toml"].decode())["seed"] == run["seed"], "the seed")
-    said = adapter_texts(files["adapter.gguf"])
+    about, tensors = read_adapter(files["adapter.gguf"])
+    said = {name: text for name, text in about.items() if name.startswith("adapter.loam.")}
     wanted = {"base_sha256": base["sha256"], "data_set_root": root.hex(), "recipe_sha256": hashes["recipe.toml"].hex(), "run": run["id"]}
     require(said == {"adapter.loam." + name: value for name, value in wanted.items()}, "what the adapter says of itself")
+    check_peft(about, tensors, files["adapter_config.json"], files["adapter_model.safetensors"])
     report = json.loads(files["gate.json"])
     require({name: report[name] for name in MEMBERS["gate"]} == manifest["gate"], "the gate's report: another verdict")
     require((report["adapter_sha256"], report["base_sha256"], report["data_set_root"])

@@ -1,11 +1,14 @@
 """Publishes an adapter, and has a verifier that shares no code with Loam check it from the node's log and files alone."""
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
+import safetensors.numpy
 
 import harness
 from harness import ROOT
@@ -251,10 +254,10 @@ def rewritten(story, **changes):
         entry, record = record[2:2 + size], record[2 + size:]
         if publication_check.sha256(entry) == parse_id(story.first):
             header = decode(decode(entry)[2])
+    names = {re.sub("[.-]", "_", name): name for name in files}
     for name, change in changes.items():
-        name = name.replace("_", ".").replace("data.set", "data-set")
-        if name in files:
-            files[name] = change(files[name])
+        if name in names:
+            files[names[name]] = change(files[names[name]])
         else:
             change(manifest)
     for file in manifest["files"]:
@@ -277,9 +280,24 @@ def test_the_other_verifier_sees_what_only_the_meaning_shows(story):
             return cbor2.dumps(value, canonical=True)
         return changed
 
+    def tensor(part, change):
+        """That of PEFT's tensors with `part` in its name becomes what `change` makes of it."""
+        def changed(content):
+            value = safetensors.numpy.load(content)
+            [name] = [name for name in value if part in name]
+            value |= {name: change(value.pop(name))}
+            return safetensors.numpy.save({name: numbers for name, numbers in value.items() if numbers is not None})
+        return {"adapter_model_safetensors": changed}
+
     header, blob = rewritten(story)
     publication_check.check_publication(header, blob)
     spoilt = {
+        "attn_q.*b has other numbers": tensor("layers.3.self_attn.q_proj.lora_B", lambda numbers: numbers[::-1] + 1),
+        "ffn_up.*a has other numbers": tensor("layers.3.mlp.up_proj.lora_A", lambda numbers: numbers * 2),
+        "ffn_up.*is missing": tensor("layers.3.mlp.up_proj.lora_A", lambda numbers: None),
+        "infinity or NaN": tensor("layers.3.mlp.up_proj.lora_A", lambda numbers: numbers * numpy.float32("nan")),
+        "another alpha": {"adapter_config_json": lambda content: re.sub(rb'("lora_alpha": \d+)', rb"\g<1>1", content)},
+        "other parts": {"adapter_config_json": lambda content: content.replace(b'    "v_proj"', b'    "q_proj"')},
         "licence": {"manifest": lambda manifest: manifest.update(licence="CC0-1.0")},
         "seed": {"manifest": lambda manifest: manifest["run"].update(seed=1)},
         "verdict": {"manifest": lambda manifest: manifest["gate"].update(verdict="fail")},
