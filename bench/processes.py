@@ -21,6 +21,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def outside_environment():
+    """Without what would set a node of somebody's."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("LOAM_")}
+
+
 class Server:
     """A server process on a free port. Use as a context manager; it is stopped at the end."""
 
@@ -31,9 +36,8 @@ class Server:
 
     def __enter__(self):
         self.started = time.monotonic()
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("LOAM_")}
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, env=environment)
+                                        stderr=subprocess.DEVNULL, env=outside_environment())
         return self
 
     def __exit__(self, *_):

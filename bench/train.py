@@ -1,7 +1,6 @@
 """The figures of `bench/run train`. Each returns what docs/bench.md says of it."""
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -9,9 +8,11 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
-from processes import Home, Server
+from processes import Home, Server, outside_environment
 from serve import THREADS, measured, median, pairs, say
+from swap import swap
 from training import Trainers, write_recipe, write_texts
 
 TEXTS, LENGTH = 4, 256  # of a step
@@ -112,11 +113,10 @@ class Bench:
                 "detail": f"{sum(a):.0f} against {sum(b):.0f} s; questions of {QUESTION_TOKENS} tokens, answers of {ANSWER_TOKENS}, "
                           f"{SCORED_AT_ONCE} scored at once"}
 
-
     def gate(self):
         """Once: minutes, and no peer. What is gated is what `loam tour` teaches and holds out."""
         with Home(self.trainers.programs["loam"], self.trainers.model) as home, tempfile.TemporaryDirectory() as folder:
-            environment = {key: value for key, value in os.environ.items() if not key.startswith("LOAM_")} | {"TMPDIR": folder}
+            environment = outside_environment() | {"TMPDIR": folder}
 
             def loam(where, *arguments):
                 command = [home.loam, "--home", str(where), *map(str, arguments)]
@@ -133,11 +133,20 @@ class Bench:
         return {"figure": f"a whole gate, profile own, {said['gate']['held_out']} held-out answers, by `loam gate run`", "against": "-",
                 "target": "-", "result": f"{seconds / 60:.1f} min", "reached": None, "detail": parts}
 
+    def swap(self):
+        return swap(self.trainers.programs["loam"], self.trainers.model)
 
-FIGURES = {"lora": Bench.lora, "lora-answers": Bench.lora_answers, "scoring": Bench.scoring, "gate": Bench.gate}
+
+FIGURES = {"lora": Bench.lora, "lora-answers": Bench.lora_answers, "scoring": Bench.scoring, "gate": Bench.gate,
+           "swap": Bench.swap}
+ALONE = {"gate", "swap"}  # of them, what needs no trainers beside `loam`
 
 
 def measure(programs, model, sentences, rounds, wanted):
     with Trainers(programs, model, sentences) as trainers:
         say(f"  {len(trainers.texts.tokens)} tokens of real sentences")
         return measured(Bench(trainers, rounds), FIGURES, wanted)
+
+
+def measure_alone(programs, model, wanted):
+    return measured(Bench(SimpleNamespace(programs=programs, model=model), rounds=1), FIGURES, wanted)
