@@ -65,7 +65,7 @@ class Work {
     const Examples examples = LOAM_TRY(read_texts(model));
     // Now, as the engine that made tokens, which has limits of its own, would inherit it.
     if (setup_.memory_bytes_cap > 0)
-      LOAM_TRY(env::limit_memory(setup_.memory_bytes_cap, job_.spec().threads));
+      LOAM_TRY(env::limit_data(setup_.memory_bytes_cap, job_.spec().threads));
     LOAM_TRY(doing("reading the model"));
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
     LOAM_TRY(check_tokens(examples, weights.shape.vocabulary, model.name));
