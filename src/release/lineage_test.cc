@@ -304,6 +304,16 @@ TEST_F(LineageTest, ARetractionAfterTheTrainingIsShown) {
   EXPECT_EQ(out.retracted.front().first, made_->ids[4]);
 }
 
+TEST_F(LineageTest, OnlyARecordWithATextTakesATextAwayWhenItIsRetracted) {
+  const std::string log = made_->log.key().name;
+  archive_.retracted[made_->vote] = {id_of("a retraction"), log, 50};
+  EXPECT_EQ(walked().retracted.size(), 1U);
+  EXPECT_EQ(walked().texts_retracted, 0U);
+  archive_.retracted[made_->edit] = {id_of("a retraction"), log, 51};
+  archive_.retracted[made_->ids[4]] = {id_of("a retraction"), log, 52};
+  EXPECT_EQ(walked().texts_retracted, 2U);
+}
+
 TEST_F(LineageTest, ARetractionThatWasOverlookedIsAFault) {
   archive_.retracted[made_->ids[4]] = {id_of("a retraction"), made_->log.key().name, 2};
   EXPECT_TRUE(all_faults().contains("retracted before the data set was built")) << all_faults();
