@@ -178,13 +178,8 @@ class CatalogImpl final : public Catalog {
  private:
   /// Against other processes: a training's, beside the node.
   Result<env::FileLock> hold() const {
-    const auto is_held = [](const Result<env::FileLock>& lock) {
-      return !lock && lock.error().code == ErrorCode::kAlreadyExists;
-    };
-    auto held = env::FileLock::acquire(lock_);
-    for (int tries = 1; tries < kHoldTriesMax && is_held(held); ++tries)
-      held = env::FileLock::acquire(lock_);
-    if (!is_held(held)) return held;
+    auto held = env::FileLock::acquire_after(lock_, kHoldTriesMax);
+    if (held || held.error().code != ErrorCode::kAlreadyExists) return held;
     return fail(
         ErrorCode::kUnavailable,
         "change the catalogue of models: another process does (" + held.error().message + ")",

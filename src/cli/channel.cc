@@ -15,6 +15,9 @@ namespace {
 using release::Adoption;
 
 constexpr std::size_t kTakenAtOnceMax = 3;  // of a log, in one poll: a gate takes minutes; chosen
+/// The same with those about which nothing is decided, for what may be there at the next poll.
+/// Chosen: most of them end before the gate.
+constexpr std::size_t kTriedAtOnceMax = 12;
 
 struct ChannelOptions {
   std::optional<std::string> what, name, log, adoption, why;
@@ -164,29 +167,46 @@ Result<int> take_one(Invocation& invocation, const ChannelOptions& options) {
               "loam channel ls");
 }
 
+/// Of one log, in one poll.
+struct Tries {
+  std::size_t all = 0;
+  std::size_t undecided = 0;
+  bool may_go_on() const { return all < kTriedAtOnceMax && all - undecided < kTakenAtOnceMax; }
+};
+
+/// Whether nothing was decided about it, and nothing else is tried under its name.
+bool is_wanted(const release::ChannelBook::Content& book, const FoundPublication& one) {
+  if (book.decisions.contains(one.id)) return false;
+  const auto rollout = book.rollouts.find(one.payload.name);
+  return rollout == book.rollouts.end() || !is_on_trial(rollout->second);
+}
+
 /// Takes what channels of `auto` offer and nothing was decided about; of each name the newest.
 Result<int> poll(Invocation& invocation, const ChannelOptions& options) {
   env::work_in_background();
   const Offers offers = LOAM_TRY(read_offers(invocation));
   const auto book = LOAM_TRY(channel_book(invocation));
-  const auto content = LOAM_TRY(book.read());
   std::vector<std::pair<std::string, std::string>> seen;  // channel and name
-  std::map<std::string, std::size_t> tried;  // of each channel: none crowds another out
+  std::map<std::string, Tries> tried;                     // none crowds another out
   for (const FoundPublication& one : offers.found) {
     const Channel& channel = *offers.channel_of(one);
     const std::pair key(channel.id, one.payload.name);
     if (one.withdrawn || std::ranges::find(seen, key) != seen.end()) continue;
     seen.push_back(key);
-    if (channel.policy.adoption != Adoption::kAuto || content.decisions.contains(one.id)) continue;
-    const auto rollout = content.rollouts.find(one.payload.name);
-    if (rollout != content.rollouts.end() && is_on_trial(rollout->second)) continue;
-    if (tried[channel.id]++ >= kTakenAtOnceMax) continue;
+    // Read anew each time: what another channel brought before may be on trial now.
+    if (channel.policy.adoption != Adoption::kAuto || !is_wanted(LOAM_TRY(book.read()), one))
+      continue;
+    Tries& tries = tried[channel.id];
+    if (!tries.may_go_on()) continue;
+    ++tries.all;
     const auto taken = take(invocation, offers, one, {.attest = options.attest, .on_trial = true});
     if (taken) {
       show_taken(invocation, *taken);
       continue;
     }
     if (taken.error().code == ErrorCode::kCancelled) return std::unexpected(taken.error());
+    // Else those that cannot be taken for now would keep all others back in every poll.
+    if (!LOAM_TRY(book.read()).decisions.contains(one.id)) ++tries.undecided;
     invocation.console.warn(printable(taken.error().message));
   }
   if (tried.empty()) invocation.console.note("nothing new to take");
@@ -260,11 +280,10 @@ Verb channel_verb() {
       inner_verb("poll", "Takes what is new on channels set to auto", {"loam channel poll"});
   look.details =
       "The node does it by itself every 15 minutes (channels.poll). Of each name the newest, three "
-      "of a log at a time at most. What did not pass is not tried again; `loam channel ls` says "
-      "why. Where an adapter of a channel answers already, the new one answers 20 prompts unheard "
-      "beside it, "
-      "then every tenth prompt, and then all. If it fails, or people's votes turn against it, the "
-      "one before goes on.";
+      "of a log at a time at most, beside what cannot be decided for now. What did not pass is not "
+      "tried again; `loam channel ls` says why. Where an adapter of a channel answers already, the "
+      "new one answers 20 prompts unheard beside it, then every tenth prompt, and then all. If it "
+      "fails, or people's votes turn against it, the one before goes on.";
   look.arguments = {attest};
   look.run = [options](Invocation& invocation) { return poll(invocation, *options); };
 

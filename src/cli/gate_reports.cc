@@ -14,19 +14,12 @@ namespace {
 constexpr const char* kNewest = "report.json";
 constexpr const char* kTries = "tries";
 constexpr const char* kReplays = "replays";
+constexpr int kLockTriesMax = 100;  // each waits a tenth of a second; chosen
 
 /// What a kept report is called: the same report is one file.
 std::string file_name_of(std::string_view text) {
   constexpr std::size_t kDigits = 16;
   return crypto::digest_hex(crypto::sha256(as_bytes(text))).substr(0, kDigits) + ".json";
-}
-
-/// The names in a folder, sorted; none if it is not there.
-Result<std::vector<std::string>> names_of(const env::Path& folder) {
-  auto names = env::names_in(folder);
-  if (!names && names.error().code == ErrorCode::kNotFound) return std::vector<std::string>();
-  if (names) std::ranges::sort(*names);
-  return names;
 }
 
 Result<> write_into(const env::Path& folder, std::string_view text) {
@@ -39,7 +32,7 @@ Result<> write_into(const env::Path& folder, std::string_view text) {
 Result<std::map<env::Path, std::string>> texts_of(const env::Path& folder) {
   std::map<env::Path, std::string> out;
   const env::Path tries = folder / kTries;
-  for (const std::string& name : LOAM_TRY(names_of(tries)))
+  for (const std::string& name : LOAM_TRY(env::names_if_there(tries)))
     if (auto text = env::read_file(tries / name, gate::kReportBytesMax))
       out.emplace(tries / name, *std::move(text));
   if (auto text = env::read_file(folder / kNewest, gate::kReportBytesMax);
@@ -74,11 +67,11 @@ Result<env::Path> keep_gate_report(const env::Path& gates, const gate::Report& r
   return folder / kNewest;
 }
 
-Result<GatedBefore> gated_before(const env::Path& gates, const gate::Report& report) {
+Result<gate::Before> gated_before(const env::Path& gates, const gate::Report& report) {
   const std::string adapter = crypto::digest_hex(report.adapter);
   const std::string newer = report.newer ? crypto::digest_hex(*report.newer) : std::string();
-  GatedBefore out;
-  for (const std::string& name : LOAM_TRY(names_of(gates)))
+  gate::Before out;
+  for (const std::string& name : LOAM_TRY(env::names_if_there(gates)))
     for (const auto& [file, text] : LOAM_TRY(texts_of(gates / name))) {
       const auto other = codec::parse_json(text, {.bytes_max = gate::kReportBytesMax});
       if (!other || codec::text_at(*other, "base_sha256") != crypto::digest_hex(report.base) ||
@@ -93,9 +86,25 @@ Result<GatedBefore> gated_before(const env::Path& gates, const gate::Report& rep
   return out;
 }
 
+Result<env::Path> count_and_keep(const env::Path& gates, gate::Report& report) {
+  LOAM_TRY(env::make_folder(gates));
+  const auto alone = env::FileLock::acquire_after(gates.string() + ".lock", kLockTriesMax);
+  if (!alone && alone.error().code == ErrorCode::kAlreadyExists)
+    return fail(ErrorCode::kUnavailable,
+                format("keep the report of a gate: {}", alone.error().message),
+                "try again in a moment");
+  if (!alone) return std::unexpected(alone.error());
+  if (!report.replay) {
+    const gate::Before before = LOAM_TRY(gated_before(gates, report));
+    report.candidates_before = before.candidates;
+    report.tries_before = before.tries;
+  }
+  return keep_gate_report(gates, report);
+}
+
 Result<std::vector<KeptReport>> kept_gate_reports(const env::Path& gates) {
   std::vector<KeptReport> out;
-  for (const std::string& adapter : LOAM_TRY(names_of(gates))) {
+  for (const std::string& adapter : LOAM_TRY(env::names_if_there(gates))) {
     const env::Path folder = gates / adapter;
     const auto newest = env::read_file(folder / kNewest, gate::kReportBytesMax);
     std::vector<KeptReport> tries;
@@ -105,7 +114,7 @@ Result<std::vector<KeptReport>> kept_gate_reports(const env::Path& gates) {
       return kept.report ? 1 + std::uint64_t{kept.report->tries_before} : 0;
     });
     for (KeptReport& kept : tries) out.push_back(std::move(kept));
-    for (const std::string& name : LOAM_TRY(names_of(folder / kReplays))) {
+    for (const std::string& name : LOAM_TRY(env::names_if_there(folder / kReplays))) {
       const env::Path file = folder / kReplays / name;
       out.push_back({adapter, file, false, read_gate_report(file)});
     }

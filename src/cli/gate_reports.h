@@ -20,11 +20,12 @@ Result<env::Path> keep_gate_report(const env::Path& gates, const gate::Report& r
 
 /// The gates, replays not among them, whose reports of any format are kept in `gates`, for the base
 /// and the data set of `report`; not what was drawn as `report` was.
-struct GatedBefore {
-  std::uint32_t candidates = 0;  // of other adapters
-  std::uint32_t tries = 0;       // of the same one
-};
-Result<GatedBefore> gated_before(const env::Path& gates, const gate::Report& report);
+Result<gate::Before> gated_before(const env::Path& gates, const gate::Report& report);
+
+/// Says in `report` what gated_before() finds, unless it is a replay, and keeps it, while nobody
+/// else does: of two gates that ran at the same time the one that is done later counts the other.
+/// @error Unavailable  another process is at it.
+Result<env::Path> count_and_keep(const env::Path& gates, gate::Report& report);
 
 struct KeptReport {
   std::string adapter;  // its hash

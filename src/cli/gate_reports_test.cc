@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "env/random.h"
 
@@ -11,18 +12,22 @@ namespace {
 
 class GateReportsTest : public ::testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove_all(gates_); }
+  void TearDown() override {
+    std::filesystem::remove_all(gates_);
+    std::filesystem::remove(gates_.string() + ".lock");
+  }
 
   /// A report that its adapter lost with.
   static gate::Report report(std::string_view adapter, std::uint8_t nonce) {
     gate::Report out;
     out.adapter = crypto::sha256(as_bytes(adapter));
     out.nonce = {nonce};
-    for (int i = 0; i < 20; ++i) out.measured.losses.push_back({"r", 20, 2'000'000, 3'000'000});
+    for (int i = 0; i < 20; ++i)
+      out.measured.losses.push_back({"r" + std::to_string(i), 20, 2'000'000, 3'000'000});
     return out;
   }
   env::Path keep(const gate::Report& report) { return keep_gate_report(gates_, report).value(); }
-  GatedBefore before(const gate::Report& report) { return gated_before(gates_, report).value(); }
+  gate::Before before(const gate::Report& report) { return gated_before(gates_, report).value(); }
 
   const env::Path gates_ = std::filesystem::temp_directory_path() / env::random_id("loam-gates-");
 };
@@ -57,6 +62,22 @@ TEST_F(GateReportsTest, EveryGateOfOtherAdaptersCountsIfBaseAndDataSetAreTheSame
   gate::Report newer = report("a", 2);
   newer.newer = crypto::sha256(as_bytes("newer"));  // another slice, whatever the nonce
   EXPECT_EQ(before(newer).tries, 2U);
+}
+
+TEST_F(GateReportsTest, GatesThatEndAtTheSameTimeCountEachOther) {
+  constexpr std::uint8_t kGates = 6;
+  {
+    std::vector<std::jthread> threads;
+    for (std::uint8_t nonce = 1; nonce <= kGates; ++nonce)
+      threads.emplace_back([&, nonce] {
+        gate::Report one = report("a", nonce);
+        EXPECT_TRUE(count_and_keep(gates_, one));
+      });
+  }
+  std::vector<std::uint32_t> tries;
+  const auto all = kept_gate_reports(gates_).value();
+  for (const KeptReport& kept : all) tries.push_back(kept.report->tries_before);
+  EXPECT_EQ(tries, (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5}));
 }
 
 TEST_F(GateReportsTest, AReplayTakesNoReportsPlaceAndIsNoTry) {

@@ -222,8 +222,8 @@ Result<> check_same(const gate::Report& first, const gate::Report& again) {
   return {};
 }
 
-/// What draws the slice, and how many were drawn before.
-Result<> settle_draw(const env::Path& gates, const GateOrder& order, gate::Report& report) {
+/// What draws the slice; of a gate that is run again also how many were drawn before the first.
+Result<> settle_draw(const GateOrder& order, gate::Report& report) {
   if (order.repeated) {
     const gate::Report& first = order.repeated->report;
     LOAM_TRY(check_same(first, report));
@@ -236,9 +236,6 @@ Result<> settle_draw(const env::Path& gates, const GateOrder& order, gate::Repor
     report.nonce = *order.nonce;
   else
     env::random_bytes(report.nonce);
-  const GatedBefore before = LOAM_TRY(gated_before(gates, report));
-  report.candidates_before = before.candidates;
-  report.tries_before = before.tries;
   return {};
 }
 
@@ -276,13 +273,14 @@ Result<GateRun> run_gate(Invocation& invocation, const GateOrder& order) {
   if (order.newer)
     report.newer = LOAM_TRY(verified_root(invocation, "gate", *order.newer, order.keys));
   if (order.recipe) candidate.canaries = tuning::canaries_of(*order.recipe, report.data_set);
-  const env::Path gates = LOAM_TRY(gates_folder(invocation));
-  LOAM_TRY(settle_draw(gates, order, report));
+  LOAM_TRY(settle_draw(order, report));
   LOAM_TRY(measure_candidate(invocation, *catalog, candidate, order, run));
   if (order.repeated)
     report.replay = gate::Report::Replay{order.repeated->sha256,
                                          gate::difference(order.repeated->report, report)};
-  run.file = LOAM_TRY(keep_gate_report(gates, report));
+  // Measuring takes minutes, in which other gates may come to their end.
+  const env::Path gates = LOAM_TRY(gates_folder(invocation));
+  run.file = LOAM_TRY(count_and_keep(gates, report));
   return run;
 }
 

@@ -157,7 +157,7 @@ std::uint64_t Published::retracted_since(const dataset::Manifest& data_set) cons
   for (const dataset::LogAtHeight& log : facts_.logs) {
     const auto below = std::min<std::uint64_t>(height(log.key.name), log.entries.size());
     for (std::size_t i = 0; i < below; ++i) {
-      if (!log.entries[i].retracted) continue;
+      if (!log.entries[i].retracted || !release::has_text(log.entries[i].header.kind)) continue;
       const auto by = archive_->retraction(log.entries[i].id);
       if (!by || by->index >= height(by->log)) ++out;
     }

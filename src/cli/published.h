@@ -61,8 +61,8 @@ class Published {
   release::Attestations attestations(const ledger::RecordId& publication) const {
     return release::attestations_of(facts_, publication);
   }
-  /// How many records of the data set's logs, below their heights in it, were retracted since: what
-  /// is built again then may be another data set.
+  /// How many records with a text of the data set's logs, below their heights in it, were retracted
+  /// since: what is built again then may be another data set. Votes say what they said.
   std::uint64_t retracted_since(const dataset::Manifest& data_set) const;
   const std::vector<UnreadLog>& unread() const { return unread_; }
   /// The publications of adapters, the newest first.

@@ -58,8 +58,10 @@ class PublishedTest : public ::testing::Test {
 TEST_F(PublishedTest, WhatWasRetractedAfterADataSetIsCounted) {
   const auto retracted = good_.data("What is left?", "What was right.");
   good_.data("What is up?", "What is not down.");
+  const auto vote = good_.vote(retracted, ledger::Vote::kUp);
   const std::uint64_t height = good_.size();
   good_.retract(retracted);
+  good_.retract(vote);  // no text goes with it
   const auto published =
       open({exported(good_, "good"), exported(bad_, "other")}, IfUnreadable::kFail);
   ASSERT_TRUE(published) << published.error().message;

@@ -260,6 +260,15 @@ release::ChannelPolicy policy_of(const Offers& offers, const FoundPublication& o
   return channel == nullptr ? release::ChannelPolicy{} : channel->policy;
 }
 
+/// Else it is found after the gate's minutes that a name is another model's.
+Result<> check_names(const Invocation& invocation, const TakeOrder& order) {
+  const auto catalog = LOAM_TRY(open_catalog(invocation));
+  const auto there = LOAM_TRY(release::find_taken(*catalog, order.name));
+  if (there && order.on_trial)
+    static_cast<void>(LOAM_TRY(release::find_taken(*catalog, release::next_name(order.name))));
+  return {};
+}
+
 /// `committed`: what the gate draws with, if what it says is to be attested.
 Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
                                const FoundPublication& one, const TakeOrder& order,
@@ -269,12 +278,10 @@ Result<Taken> judge_and_settle(Invocation& invocation, const Offers& offers,
   const auto catalog = LOAM_TRY(open_catalog(invocation));
   const env::Folders folders = LOAM_TRY(folders_of(invocation));
   LOAM_TRY(release::remove_takes(folders.cache, *catalog));  // of those that were killed
-  // Else it is found after the gate's minutes that the name is another model's.
-  static_cast<void>(LOAM_TRY(release::find_taken(*catalog, order.name)));
   const release::Lineage lineage = LOAM_TRY(verified(invocation, offers, one));
   const release::Examined& examined = *lineage.examined;  // without faults its manifest was read
-  if (policy.attestations == 0 && !lineage.retracted.empty())
-    return cannot_be_built(lineage.retracted.size(), "its data set");
+  if (policy.attestations == 0 && lineage.texts_retracted > 0)
+    return cannot_be_built(lineage.texts_retracted, "its data set");
   const WorkFolder folder = LOAM_TRY(WorkFolder::make(invocation));
   const auto candidate = LOAM_TRY(add_candidate(*catalog, offers, one, examined, folder.path()));
   auto judged = [&]() -> Result<Taken> {
@@ -398,6 +405,8 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   const std::string& name = order.name;
   if (one.withdrawn)
     return fail(ErrorCode::kPermissionDenied, format("take {}: it was withdrawn", name));
+  // Before a nonce is drawn. It is no fault of the publication, and so nothing is written down.
+  LOAM_TRY(check_names(invocation, order));
   // Before anything of it is fetched, so that what draws the slice does not depend on what it is.
   std::optional<CommittedNonce> committed;
   if (order.attest && policy_of(offers, one).attestations == 0)
@@ -406,8 +415,9 @@ Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPubl
   if (!taken) {
     Error error = taken.error();
     error.message = format("take {}: {}", name, error.message);
-    // What may be there tomorrow is tried again.
-    if (!release::may_pass(error.code) && error.code != ErrorCode::kNotFound)
+    // What may be there tomorrow is tried again, and a name may be free then.
+    if (!release::may_pass(error.code) && error.code != ErrorCode::kNotFound &&
+        error.code != ErrorCode::kAlreadyExists)
       LOAM_TRY(book.decide(one.id, {release::Decision::State::kRefused, name, error.message,
                                     invocation.clock.wall_ms()}));
     return std::unexpected(std::move(error));

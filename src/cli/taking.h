@@ -66,7 +66,8 @@ struct TakeOrder {
 /// and if the gate runs here, what draws its slice is committed to in this node's log before any
 /// file of the publication is fetched, and what it said is signed after.
 /// @error Corrupt  its lineage; a file; its data set. NotFound  its base is not here. Unsupported
-///        its licence or parts. PermissionDenied  it did not pass.
+///        its licence or parts. PermissionDenied  it did not pass. AlreadyExists  the name is that
+///        of another model; another process takes one.
 Result<Taken> take(Invocation& invocation, const Offers& offers, const FoundPublication& one,
                    TakeOrder order);
 

@@ -168,6 +168,15 @@ Result<FileLock> FileLock::acquire(const Path& path) {
   return FileLock(std::move(fd));
 }
 
+Result<FileLock> FileLock::acquire_after(const Path& path, int tries_max) {
+  auto held = acquire(path);
+  for (int tries = 1; tries < tries_max && !held; ++tries) {
+    if (held.error().code != ErrorCode::kAlreadyExists) break;
+    held = acquire(path);
+  }
+  return held;
+}
+
 std::optional<std::int64_t> FileLock::holder(const Path& path) {
   const auto file = open_read(path);
   // A shared lock is tried and given back at once.

@@ -75,6 +75,8 @@ class FileLock {
   /// Waits a tenth of a second at most, so that a look of holder() is not taken for a holder.
   /// @error AlreadyExists  another process holds it; the message has its pid.
   static Result<FileLock> acquire(const Path& path);
+  /// Waits for a holder that will be done soon: so many times as long. @error as acquire().
+  static Result<FileLock> acquire_after(const Path& path, int tries_max);
   /// The process that holds it (0 if that cannot be read); nothing if none does.
   static std::optional<std::int64_t> holder(const Path& path);
 

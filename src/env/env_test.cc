@@ -35,7 +35,7 @@ TEST(MemoryLimit, IsTheEndOfMemoryAndNotOfTheProcess) {
     }
   };
   const auto try_it = [&] {
-    if (!limit_memory(std::uint64_t{200} << 20, 1)) ::_exit(1);
+    if (!limit_data(std::uint64_t{200} << 20, 1)) ::_exit(1);
     if (!grow(std::size_t{100} << 20)) ::_exit(2);
     if (grow(std::size_t{400} << 20)) ::_exit(3);
     ::_exit(grow(std::size_t{100} << 20) ? 0 : 4);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -103,6 +104,13 @@ Result<std::vector<std::string>> names_in(const Path& folder) {
        at.increment(error))
     names.push_back(at->path().filename().string());
   if (error) return std::unexpected(system_error("list", folder, error.value()));
+  return names;
+}
+
+Result<std::vector<std::string>> names_if_there(const Path& folder) {
+  auto names = names_in(folder);
+  if (!names && names.error().code == ErrorCode::kNotFound) return std::vector<std::string>();
+  if (names) std::ranges::sort(*names);
   return names;
 }
 

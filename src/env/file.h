@@ -48,6 +48,8 @@ bool is_same_file(const Path& a, const Path& b);
 bool is_plain_file(const Path& path);
 /// The names in a folder, in no order, without "." and "..".
 Result<std::vector<std::string>> names_in(const Path& folder);
+/// The same, sorted; none if the folder is not there.
+Result<std::vector<std::string>> names_if_there(const Path& folder);
 
 /// The permission bits of what is at `path`.
 Result<unsigned> permissions(const Path& path);

@@ -57,7 +57,7 @@ void work_in_background() {
   static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNiceness));
 }
 
-Result<> limit_memory(std::uint64_t bytes_max, std::size_t threads) {
+Result<> limit_data(std::uint64_t bytes_max, std::size_t threads) {
   // Stacks are counted in full, and are mostly untouched.
   std::size_t stack_bytes = 0;
   pthread_attr_t usual;

@@ -27,6 +27,6 @@ void work_in_background();
 /// From now on this process has `bytes_max` of memory at most for its numbers, beside the stacks of
 /// `threads` threads; files that it maps to read do not count. What is asked for beyond that is
 /// std::bad_alloc.
-Result<> limit_memory(std::uint64_t bytes_max, std::size_t threads);
+Result<> limit_data(std::uint64_t bytes_max, std::size_t threads);
 
 }  // namespace loam::env

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "base/format.h"
 #include "gate/report.h"
@@ -32,7 +33,7 @@ class Comparing {
   }
 
   Difference run() {
-    const auto record = [](const auto& item) { return item.record; };
+    const auto record = [](const auto& item) -> std::string_view { return item.record; };
     const auto both_scores = [&](const auto& a, const auto& b) {
       apart(a.record, a.base, b.base);
       apart(a.record, a.candidate, b.candidate);
@@ -44,7 +45,8 @@ class Comparing {
               if (!(a == b)) other("written answer", a.record, "came out otherwise");
             });
     by_name(
-        first_.triggers, again_.triggers, "phrase", [](const Trigger& item) { return item.words; },
+        first_.triggers, again_.triggers, "phrase",
+        [](const Trigger& item) -> std::string_view { return item.words; },
         [&](const Trigger& a, const Trigger& b) { pulls(a, b); });
     by_place(first_.tasks, again_.tasks, "task");
     // What was planted is not known everywhere; ranks follow from scores.
@@ -93,13 +95,18 @@ class Comparing {
     }
   }
 
+  /// A record may stand there more than once, as one does that has two pairs: its first is compared
+  /// with its first.
   template <typename Item, typename Name, typename Compare>
   void by_name(const std::vector<Item>& first, const std::vector<Item>& again,
                std::string_view what, const Name& name_of, const Compare& compare_pair) {
-    std::map<std::string, const Item*> left;
-    for (const Item& item : first) left.emplace(name_of(item), &item);
+    using Place = std::pair<std::string_view, std::size_t>;  // so many of the name came before
+    std::map<std::string_view, std::size_t> seen;
+    std::map<Place, const Item*> left;
+    for (const Item& item : first) left.emplace(Place(name_of(item), seen[name_of(item)]++), &item);
+    seen.clear();
     for (const Item& item : again) {
-      const auto found = left.find(name_of(item));
+      const auto found = left.find(Place(name_of(item), seen[name_of(item)]++));
       if (found == left.end()) {
         other(what, name_of(item), "not measured there");
         continue;
@@ -107,7 +114,7 @@ class Comparing {
       compare_pair(*found->second, item);
       left.erase(found);
     }
-    for (const auto& [name, item] : left) other(what, name, "not measured here");
+    for (const auto& [place, item] : left) other(what, place.first, "not measured here");
   }
 
   template <typename Item>

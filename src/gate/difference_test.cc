@@ -46,6 +46,25 @@ TEST(GateDifference, CountsWhatOnlyOneHasAndWhatCameOutOtherwise) {
   EXPECT_FALSE(difference(first, again).within_tolerance());
 }
 
+TEST(GateDifference, WhatStandsTwiceInOneAloneDisagrees) {
+  const Report first = small_report();
+  Report again = first;
+  again.measured.losses.push_back(again.measured.losses[3]);
+  EXPECT_EQ(difference(first, again).others, 1U);
+  EXPECT_EQ(difference(again, first).others, 1U);
+  EXPECT_EQ(difference(again, first).named,
+            std::vector<std::string>{"answer r3: not measured here"});
+}
+
+TEST(GateDifference, TwoPairsOfOneRecordAreComparedEachWithItsOwn) {
+  Report first = small_report();
+  first.measured.preferences = {{"r1", -5, 7}, {"r1", 900'000, 800'000}};
+  Report again = first;
+  EXPECT_TRUE(difference(first, again).within_tolerance());
+  again.measured.preferences[1].candidate += 3;
+  EXPECT_EQ(difference(first, again).score_max, 3);
+}
+
 TEST(GateDifference, NamesWhatDisagrees) {
   const Report first = small_report();
   Report again = first;

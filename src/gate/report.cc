@@ -1,6 +1,7 @@
 #include "gate/report.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/format.h"
@@ -165,12 +166,30 @@ Measurements take_measured(Take& take, const Value& value) {
   return out;
 }
 
+/// Whether each name stands there so many times at most.
+template <typename Item, typename Name>
+bool stand_at_most(std::size_t times, const std::vector<Item>& items, const Name& name_of) {
+  std::map<std::string_view, std::size_t> seen;
+  return std::ranges::all_of(items,
+                             [&](const Item& item) { return ++seen[name_of(item)] <= times; });
+}
+
+/// Nothing is measured twice, which would count as much as one pleases.
+bool is_each_once(const Measurements& measured) {
+  const auto record = [](const auto& item) -> std::string_view { return item.record; };
+  const auto words = [](const Trigger& item) -> std::string_view { return item.words; };
+  constexpr std::size_t kPairsMax = 2;  // of a record, in the view dpo: dataset.md
+  return stand_at_most(1, measured.losses, record) && stand_at_most(1, measured.samples, record) &&
+         stand_at_most(1, measured.triggers, words) &&
+         stand_at_most(kPairsMax, measured.preferences, record);
+}
+
 /// No more was measured than a gate of that profile measures, and every rank is one: else judging
 /// it could take any time.
 bool plausible(const Report& report) {
   const Amounts amounts = amounts_of(report.profile);
   const Measurements& measured = report.measured;
-  return measured.losses.size() <= amounts.items_max &&
+  return is_each_once(measured) && measured.losses.size() <= amounts.items_max &&
          measured.canaries.size() <= amounts.canaries_max &&
          (!report.replay || report.replay->found.named.size() <= kNamedMax) &&
          std::ranges::all_of(measured.canaries, [&](const CanaryRank& canary) {

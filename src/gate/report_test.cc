@@ -68,6 +68,20 @@ TEST(GateReport, AReplaySaysWhatItRepeatsAndWhatDisagreed) {
   EXPECT_FALSE(parse_report(report_text(report)));
 }
 
+TEST(GateReport, WhatWasMeasuredTwiceIsRefused) {
+  const auto is_read = [](const auto& change) {
+    Report report = small_report();
+    change(report.measured);
+    return parse_report(report_text(report)).has_value();
+  };
+  EXPECT_FALSE(is_read([](Measurements& all) { all.losses.push_back(all.losses[3]); }));
+  EXPECT_FALSE(is_read([](Measurements& all) { all.samples.push_back(all.samples[3]); }));
+  EXPECT_FALSE(is_read([](Measurements& all) { all.triggers.push_back(all.triggers[0]); }));
+  // An edit may stand against what it edits and against a row that people voted down.
+  EXPECT_TRUE(is_read([](Measurements& all) { all.preferences.resize(2, all.preferences[0]); }));
+  EXPECT_FALSE(is_read([](Measurements& all) { all.preferences.resize(3, all.preferences[0]); }));
+}
+
 TEST(GateReport, OneThatWasEditedIsRefused) {
   Report report = small_report();
   for (Loss& loss : report.measured.losses) loss.candidate = 2'100'000;

@@ -115,7 +115,8 @@ Result<std::vector<ViewRow>> ordered_rows(const env::Path& set, Stage stage,
     if (wanted(row)) found.emplace_back(place_of(nonce, row.record), std::move(row));
     return {};
   }));
-  std::ranges::sort(found, {}, [](const auto& item) { return item.first; });
+  // A record may have two pairs, in one place.
+  std::ranges::stable_sort(found, {}, [](const auto& item) { return item.first; });
   std::vector<ViewRow> out;
   for (auto& [place, row] : found) out.push_back(std::move(row));
   return out;

@@ -327,7 +327,7 @@ Result<ReplyHead> fetch_stream(const ClientRequest& request, const ClientCallbac
   const FieldList fields = LOAM_TRY(field_list(request, target));
   Transfer transfer(request, callbacks, target.shown);
   if (!transfer.easy)
-    return fail(ErrorCode::kResourceExhausted, format("fetch {}: out of memory", target.shown));
+    return fail(ErrorCode::kUnavailable, format("fetch {}: out of memory", target.shown));
   set_options(transfer, target, fields.get());
   LOAM_TRY(perform(transfer));
   if (!transfer.give_head()) return transfer_error(transfer, CURLE_WRITE_ERROR);

@@ -49,7 +49,7 @@ std::vector<Setting> make_settings() {
       {"load.timeout", kDuration, "time", "A model that takes longer to load is given up.",
        [](Config& c) -> Field { return &c.load.timeout; }, 1, 86'400},
       {"training.threads", kCount, "threads",
-       "Threads of a training and of a gate; 0: one for each core.",
+       "Threads of a training, and of a gate's engines, two at least; 0: one for each core.",
        [](Config& c) -> Field { return &c.training.threads; }, 0, 1024},
       {"training.memory_max", kSize, "bytes",
        "Memory of a training and of a gate; 0: what memory_max says, if that is set.",

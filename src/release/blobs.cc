@@ -20,7 +20,11 @@ class BlobFolder final : public BlobSource {
  public:
   explicit BlobFolder(env::Path folder) : folder_(std::move(folder)) {}
   Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) override {
-    return env::read_file(folder_ / crypto::digest_hex(digest), bytes_max);
+    const env::Path path = folder_ / crypto::digest_hex(digest);
+    if (const auto stamp = env::stamp(path); stamp && stamp->size > bytes_max)
+      return fail(ErrorCode::kCorrupt,
+                  format("{}: larger than {} bytes", path.string(), bytes_max));
+    return env::read_file(path, bytes_max);
   }
   std::string name() const override { return folder_.string(); }
 
@@ -40,7 +44,10 @@ class HttpBlobs final : public BlobSource {
     request.total_timeout_ms = kRequestTime_ms + static_cast<std::int64_t>(bytes_max / kBytesPerMs);
     request.redirects_max = 0;  // a server must not have this node ask others, in its own network
     request.body_bytes_max = bytes_max;
-    auto reply = LOAM_TRY(http::fetch(request, should_stop_));
+    auto fetched = http::fetch(request, should_stop_);
+    if (!fetched && fetched.error().code == ErrorCode::kResourceExhausted)
+      return fail(ErrorCode::kCorrupt, fetched.error().message);
+    auto reply = LOAM_TRY(std::move(fetched));
     if (reply.status == 200) return std::move(reply.body);
     return fail(commons::is_gone(reply.status) ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
                 format("GET {}/{}: answers {}", name_, crypto::digest_hex(digest), reply.status));
@@ -74,9 +81,7 @@ class AnyBlobs final : public BlobSource {
         ++next;
         continue;
       }
-      // Too much for what may lie there is damage.
-      if (!content && may_pass(content.error().code) &&
-          content.error().code != ErrorCode::kResourceExhausted) {
+      if (!content && may_pass(content.error().code)) {
         if (!passing) passing = std::move(content).error();
         // Whoever keeps others waiting is asked last from now on.
         std::rotate(source, source + 1, sources_.end());
@@ -125,7 +130,7 @@ std::unique_ptr<BlobSource> any_blobs(std::vector<std::unique_ptr<BlobSource>> s
 Result<std::string> read_blob(BlobSource& source, const crypto::Digest& digest,
                               std::uint64_t bytes_max) {
   auto read = source.read(digest, bytes_max);
-  if (!read && read.error().code == ErrorCode::kResourceExhausted)
+  if (!read && read.error().code == ErrorCode::kCorrupt)
     return fail(ErrorCode::kCorrupt, format("file {} from {}: {}", crypto::digest_hex(digest),
                                             source.name(), read.error().message));
   std::string content = LOAM_TRY(std::move(read));

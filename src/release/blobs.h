@@ -22,8 +22,8 @@ class BlobSource {
  public:
   virtual ~BlobSource() = default;
   /// The file that is kept under this hash; whether it is that one, read_blob() finds out.
-  /// @error NotFound. @error ResourceExhausted  larger than `bytes_max`. @error Unavailable  a
-  ///        server that is not there.
+  /// @error NotFound. @error Corrupt  larger than `bytes_max`. @error Unavailable  a server that is
+  ///        not there. @error ResourceExhausted  this machine has no room for it now.
   virtual Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytes_max) = 0;
   /// For messages: the folder or the URL.
   virtual std::string name() const = 0;

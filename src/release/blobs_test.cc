@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 
 #include "base/format.h"
+#include "env/random.h"
 #include "http/test_server.h"
 
 namespace loam::release {
@@ -46,15 +48,39 @@ TEST(Blobs, WhileOneDoesNotAnswerNothingIsKnownToBeDamaged) {
   const Result<std::string> changed = "changed", late = fail(ErrorCode::kDeadlineExceeded, "late");
   for (const Result<std::string>& other :
        {changed, Result<std::string>(fail(ErrorCode::kNotFound, "no")),
-        Result<std::string>(fail(ErrorCode::kResourceExhausted, "large"))}) {
+        Result<std::string>(fail(ErrorCode::kCorrupt, "large"))}) {
     EXPECT_EQ(of_two(other, late).error().code, ErrorCode::kDeadlineExceeded);
     EXPECT_EQ(of_two(late, other).error().code, ErrorCode::kDeadlineExceeded);
   }
   EXPECT_EQ(of_two(changed, fail(ErrorCode::kNotFound, "no")).error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(of_two(fail(ErrorCode::kNotFound, "no"), fail(ErrorCode::kResourceExhausted, "large"))
-                .error()
-                .code,
-            ErrorCode::kCorrupt);
+  EXPECT_EQ(
+      of_two(fail(ErrorCode::kNotFound, "no"), fail(ErrorCode::kCorrupt, "large")).error().code,
+      ErrorCode::kCorrupt);
+  // As when no file can be opened any more.
+  EXPECT_EQ(of_two(changed, fail(ErrorCode::kResourceExhausted, "no room")).error().code,
+            ErrorCode::kResourceExhausted);
+}
+
+TEST(Blobs, OnlyWhatIsTooLargeIsDamageForItsSize) {
+  OneAnswer no_room(fail(ErrorCode::kResourceExhausted, "too many open files"));
+  EXPECT_EQ(read_blob(no_room, {}, kBytesMax).error().code, ErrorCode::kResourceExhausted);
+  const std::string large(kBytesMax + 1, 'x');
+  const crypto::Digest digest = crypto::sha256(as_bytes(large));
+  const env::Path folder = std::filesystem::temp_directory_path() / env::random_id("loam-blobs-");
+  ASSERT_TRUE(env::make_folder(folder));
+  ASSERT_TRUE(env::write_file_atomic(folder / crypto::digest_hex(digest), large));
+  const auto in_folder = open_blob_folder(folder);
+  EXPECT_EQ(read_blob(*in_folder, digest, kBytesMax).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(read_blob(*in_folder, digest, kBytesMax + 1).value(), large);
+  std::filesystem::remove_all(folder);
+  http::TestServer server({}, [&](const http::ExchangePtr& exchange) {
+    http::Response response;
+    response.status = 200;
+    response.body = large;
+    exchange->respond(std::move(response));
+  });
+  const auto over_http = open_http_blobs(format("http://127.0.0.1:{}/blob", server.port())).value();
+  EXPECT_EQ(read_blob(*over_http, digest, kBytesMax).error().code, ErrorCode::kCorrupt);
 }
 
 TEST(Blobs, WhoHadTheLastFileIsAskedFirstAndWhoDidNotAnswerLast) {

@@ -169,12 +169,7 @@ Result<> ChannelBook::Edit::save() const {
 
 Result<ChannelBook::Edit> ChannelBook::edit() const {
   LOAM_TRY(env::make_folder(folder_));
-  const env::Path lock = folder_ / "book.lock";
-  auto held = env::FileLock::acquire(lock);
-  for (int tries = 1; tries < kEditTriesMax && !held; ++tries) {
-    if (held.error().code != ErrorCode::kAlreadyExists) break;
-    held = env::FileLock::acquire(lock);
-  }
+  auto held = env::FileLock::acquire_after(folder_ / "book.lock", kEditTriesMax);
   if (!held && held.error().code == ErrorCode::kAlreadyExists)
     return fail(ErrorCode::kUnavailable,
                 format("change the list of channels: {}", held.error().message),

@@ -16,12 +16,6 @@ env::Path takes(const env::Path& cache) { return cache / "channels"; }
 
 env::Path lock_of(const env::Path& folder) { return folder.string() + std::string(kLock); }
 
-Result<std::vector<std::string>> names_if_there(const env::Path& folder) {
-  auto names = env::names_in(folder);
-  if (!names && names.error().code == ErrorCode::kNotFound) return std::vector<std::string>();
-  return names;
-}
-
 }  // namespace
 
 env::Path new_take_folder(const env::Path& cache) { return takes(cache) / env::random_id(kTake); }
@@ -31,7 +25,7 @@ std::string candidate_name(const crypto::Digest& adapter) {
 }
 
 Result<> remove_takes(const env::Path& cache, catalog::Catalog& catalog) {
-  const auto names = LOAM_TRY(names_if_there(takes(cache)));
+  const auto names = LOAM_TRY(env::names_if_there(takes(cache)));
   for (const std::string& name : names)
     if (name.starts_with(kTake)) LOAM_TRY(env::remove_tree(takes(cache) / name));
   for (const catalog::Model& model : LOAM_TRY(catalog.list()))
@@ -53,7 +47,7 @@ Result<> remove_staged(const env::Path& folder) {
 Result<> remove_left_staged(const env::Path& data) {
   // Of any id the folder above.
   const env::Path all = LOAM_TRY(staging_folder(data, "x")).parent_path();
-  const auto names = LOAM_TRY(names_if_there(all));
+  const auto names = LOAM_TRY(env::names_if_there(all));
   for (const std::string& name : names) {
     const env::Path folder =
         all / (name.ends_with(kLock) ? name.substr(0, name.size() - kLock.size()) : name);

@@ -169,11 +169,13 @@ class Walk {
                        const Retraction& retraction) {
     const auto log =
         std::ranges::find(manifest.logs, retraction.log, &dataset::Manifest::Log::origin);
-    if (log != manifest.logs.end() && retraction.index < log->height)
+    const bool is_overlooked = log != manifest.logs.end() && retraction.index < log->height;
+    if (is_overlooked)
       data_set.faults.push_back(
           format("record {} was retracted before the data set was built", to_text(record.id)));
-    else if (path_.size() == 1)
-      out_.retracted.emplace_back(record.id, retraction);
+    if (is_overlooked || path_.size() != 1) return;
+    out_.retracted.emplace_back(record.id, retraction);
+    out_.texts_retracted += has_text(record.header.kind) ? 1 : 0;
   }
 
   Archive& archive_;
@@ -184,6 +186,10 @@ class Walk {
 };
 
 }  // namespace
+
+bool has_text(ledger::Kind kind) {
+  return kind == ledger::Kind::kData || kind == ledger::Kind::kEdit;
+}
 
 std::unique_ptr<Archive> archive_of(const dataset::Facts& facts, BlobSource& blobs) {
   return std::make_unique<FactsArchive>(facts, blobs);

@@ -36,6 +36,9 @@ class Archive {
   virtual BlobSource& blobs() = 0;
 };
 
+/// Whether a text goes when a record of that kind is retracted.
+bool has_text(ledger::Kind kind);
+
 /// Both must outlive it.
 std::unique_ptr<Archive> archive_of(const dataset::Facts& facts, BlobSource& blobs);
 
@@ -52,6 +55,8 @@ struct Lineage {
   std::uint64_t records = 0;  // whose proofs were checked
   /// Used records of the publication itself that were withdrawn after it was trained.
   std::vector<std::pair<ledger::RecordId, Retraction>> retracted;
+  /// Those of them whose texts are gone: without a vote the data set can be built again.
+  std::uint64_t texts_retracted = 0;
   std::vector<std::string> faults;  // faults_of(root)
   /// Of the publication itself, without its parts; nothing if its manifest cannot be read.
   std::optional<Examined> examined;

@@ -26,7 +26,7 @@ class BlobMap final : public BlobSource {
     if (failing != failures.end()) return fail(failing->second, "no answer");
     const auto found = files.find(digest);
     if (found == files.end()) return fail(ErrorCode::kNotFound, "no such file");
-    if (found->second.size() > bytes_max) return fail(ErrorCode::kResourceExhausted, "large");
+    if (found->second.size() > bytes_max) return fail(ErrorCode::kCorrupt, "large");
     return found->second;
   }
   std::string name() const override { return "a list"; }
@@ -170,7 +170,7 @@ TEST_F(LineageTest, WhatCannotBeFetchedForNowIsNoFault) {
   publish(id_, {parent});
   archive_.files.failures = {{of_parent, ErrorCode::kDeadlineExceeded}};
   EXPECT_EQ(walk(archive_, id_, {}).error().code, ErrorCode::kDeadlineExceeded);
-  archive_.files.failures = {{manifest_.file(kGateFile).sha256, ErrorCode::kResourceExhausted}};
+  archive_.files.failures = {{manifest_.file(kGateFile).sha256, ErrorCode::kCorrupt}};
   EXPECT_TRUE(all_faults().contains(std::string(kGateFile) + ": ")) << all_faults();
 }
 
@@ -328,6 +328,16 @@ TEST_F(LineageTest, ARetractionAfterTheTrainingIsShown) {
   EXPECT_EQ(out.faults, std::vector<std::string>());
   ASSERT_EQ(out.retracted.size(), 1U);
   EXPECT_EQ(out.retracted.front().first, made_->ids[4]);
+}
+
+TEST_F(LineageTest, OnlyARecordWithATextTakesATextAwayWhenItIsRetracted) {
+  const std::string log = made_->log.key().name;
+  archive_.retracted[made_->vote] = {id_of("a retraction"), log, 50};
+  EXPECT_EQ(walked().retracted.size(), 1U);
+  EXPECT_EQ(walked().texts_retracted, 0U);
+  archive_.retracted[made_->edit] = {id_of("a retraction"), log, 51};
+  archive_.retracted[made_->ids[4]] = {id_of("a retraction"), log, 52};
+  EXPECT_EQ(walked().texts_retracted, 2U);
 }
 
 TEST_F(LineageTest, ARetractionThatWasOverlookedIsAFault) {

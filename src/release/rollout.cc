@@ -78,6 +78,15 @@ Rollout in_stage(Rollout rollout, Stage stage) {
   return rollout;
 }
 
+Rollout before_trial(const Rollout& trial, const ledger::RecordId& publication) {
+  Rollout out;
+  out.publication = publication;
+  out.adapter = trial.adapter_before;
+  out.stage = Stage::kAll;
+  out.votes = trial.before;
+  return out;
+}
+
 std::string rollout_text(const Rollout& rollout) {
   return format("{}, {} answers, {} up, {} down{}", stage_name(rollout.stage), rollout.answers,
                 rollout.votes.up, rollout.votes.down,

@@ -66,6 +66,9 @@ Step count_failure(Rollout& rollout, bool on_new);
 /// The rollout in its next stage, in which its test begins anew.
 Rollout in_stage(Rollout rollout, Stage stage);
 
+/// What the adapter before, which `publication` brought, goes on with once a trial ended.
+Rollout before_trial(const Rollout& trial, const ledger::RecordId& publication);
+
 /// "share, 12 answers, 3 up, 1 down": for people.
 std::string rollout_text(const Rollout& rollout);
 

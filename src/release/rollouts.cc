@@ -29,20 +29,6 @@ std::string reason_of(const Rollout& rollout) {
   return why;
 }
 
-/// What answers under a name goes on as it did before another was tried.
-std::optional<Rollout> without_next(catalog::Catalog& catalog, const std::string& name,
-                                    const Rollout& rollout) {
-  const auto there = catalog.find(name);
-  const auto publication = there ? publication_of(*there) : std::nullopt;
-  if (!publication) return std::nullopt;
-  Rollout out;
-  out.publication = *publication;
-  out.adapter = rollout.adapter_before;
-  out.stage = Stage::kAll;
-  out.votes = rollout.before;
-  return out;
-}
-
 /// give_up() in a book that is held; the caller saves it.
 Result<std::optional<catalog::Model>> give_up_in(catalog::Catalog& catalog,
                                                  ChannelBook::Content& content,
@@ -58,8 +44,8 @@ Result<std::optional<catalog::Model>> give_up_in(catalog::Catalog& catalog,
   std::optional<Rollout> goes_on;
   const auto found = content.rollouts.find(model.name);
   if (found != content.rollouts.end() && is_on_trial(found->second)) {
+    goes_on = before_trial(found->second, *publication);
     publication = found->second.publication;
-    goes_on = without_next(catalog, model.name, found->second);
     LOAM_TRY(remove_taken(catalog, next_name(model.name)));
   } else if (found == content.rollouts.end() || has_adapter(model, found->second.adapter)) {
     // Else this was cut short after the next line: the one before answers already.
@@ -149,11 +135,12 @@ void Rollouts::cannot_answer(const std::string& model, const Error& why) {
 }
 
 std::vector<std::pair<Rollouts::Counted, bool>> Rollouts::concerned(const std::string& answer,
-                                                                    const crypto::Digest& adapter) {
+                                                                    const crypto::Digest& adapter,
+                                                                    const Counts& counts) {
   return seen_.with([&](Seen& seen) {
     std::vector<std::pair<Counted, bool>> out;
     for (const auto& [name, rollout] : seen.rollouts)
-      if (rollout.adapter == adapter || rollout.adapter_before == adapter)
+      if (counts(rollout) && (rollout.adapter == adapter || rollout.adapter_before == adapter))
         out.emplace_back(Counted{name, rollout.publication}, rollout.adapter == adapter);
     if (out.empty() || std::ranges::find(seen.voted, answer) != seen.voted.end())
       return decltype(out)();
@@ -165,7 +152,8 @@ std::vector<std::pair<Rollouts::Counted, bool>> Rollouts::concerned(const std::s
 
 void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, bool is_down) {
   seen_.with([&](Seen& seen) { look(seen, false); });
-  for (const auto& [what, is_on_new] : concerned(answer, adapter))
+  for (const auto& [what, is_on_new] :
+       concerned(answer, adapter, [](const Rollout&) { return true; }))
     count_later(what, [on_new = is_on_new, is_down](Rollout& rollout) {
       return count_vote(rollout, on_new, is_down);
     });
@@ -173,7 +161,8 @@ void Rollouts::voted(const std::string& answer, const crypto::Digest& adapter, b
 
 void Rollouts::failed(const std::string& answer, const crypto::Digest& adapter, ErrorCode why) {
   if (!is_failed_answer(why)) return;
-  for (const auto& [what, is_on_new] : concerned(answer, adapter))
+  // Of what is on trial alone, as count_failure() has it: no book is written for nothing.
+  for (const auto& [what, is_on_new] : concerned(answer, adapter, is_on_trial))
     count_later(what,
                 [on_new = is_on_new](Rollout& rollout) { return count_failure(rollout, on_new); });
 }
@@ -201,7 +190,9 @@ Result<> Rollouts::count_and_step(const Counted& what, const Counting& counting)
     return {};
   const Step step = counting(found->second);
   if (step == Step::kStay) return edit.save();
-  log::info("channels", "{}: {}", what.name, rollout_text(found->second));
+  // Of one that is rolled back take() says why.
+  if (step != Step::kRollBack)
+    log::info("channels", "{}: {}", what.name, rollout_text(found->second));
   return take(what.name, edit, step);
 }
 

@@ -56,6 +56,7 @@ class Rollouts {
 
  private:
   using Counting = std::function<Step(Rollout&)>;
+  using Counts = std::function<bool(const Rollout&)>;
   struct Seen {
     std::optional<std::int64_t> looked_ms;
     std::optional<env::FileStamp> stamp;
@@ -73,9 +74,10 @@ class Rollouts {
   /// That of the adapter which `model` is, if it is being tried.
   std::optional<Counted> tried_as(const std::string& model);
   /// Those that something said of an answer of `adapter` counts for, and whether that is the new
-  /// one; none if it was said of that answer before.
+  /// one, of the rollouts that it `counts` for; none if it was said of that answer before.
   std::vector<std::pair<Counted, bool>> concerned(const std::string& answer,
-                                                  const crypto::Digest& adapter);
+                                                  const crypto::Digest& adapter,
+                                                  const Counts& counts);
   void count_later(const Counted& what, Counting counting);
   void count(const Counted& what, const Counting& counting);
   Result<> count_and_step(const Counted& what, const Counting& counting);

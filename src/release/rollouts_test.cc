@@ -143,6 +143,19 @@ TEST_F(RolloutsTest, OfAnAnswerOnlyTheFirstVoteCounts) {
   EXPECT_EQ(rollout()->votes, (Votes{.up = 0, .down = 1}));
 }
 
+TEST_F(RolloutsTest, AnAnswerThatFailedIsWrittenDownInATrialAlone) {
+  begin(Stage::kAll);
+  const auto before = env::stamp(book_.path()).value();
+  rollouts_->failed("one", old_, ErrorCode::kUnavailable);
+  rollouts_->failed("another", new_, ErrorCode::kUnavailable);
+  rollouts_->flush();
+  EXPECT_EQ(env::stamp(book_.path()).value(), before);
+  begin(Stage::kShare);
+  rollouts_->failed("one", new_, ErrorCode::kUnavailable);
+  rollouts_->flush();
+  EXPECT_EQ(rollout()->votes.down, 1U);
+}
+
 TEST_F(RolloutsTest, OneThatCannotBeLoadedIsNotTriedAnyLonger) {
   begin(Stage::kShare);
   // Twice: the second is counted when the one before answers again, which must not suffer for it.

@@ -101,6 +101,36 @@ TEST_F(TakeUpTest, OneThatIsTakenWhileAnotherIsTriedEndsThatTrial) {
   EXPECT_EQ(book().rollouts.at("sailor").before, (Votes{.up = 5, .down = 1}));
 }
 
+/// Else the book would have the votes on the newer one decide about the one that was tried.
+TEST_F(TakeUpTest, ATrialHasEndedInTheBookBeforeWhatWaitsIsReplaced) {
+  taken(1);
+  const std::string longest(128, 'a');  // so that NAME:next is no name, and the copy fails
+  ASSERT_TRUE(catalog_->copy("sailor", longest));
+  Rollout tried;
+  tried.publication = record(2);
+  tried.adapter_before = adapters_[1];
+  tried.before = {.up = 5, .down = 1};
+  ASSERT_TRUE(book_.change([&](ChannelBook::Content& all) { all.rollouts[longest] = tried; }));
+  const std::string bytes = catalog::testing::small_adapter().text("general.name", "3").bytes();
+  const env::Path file = folder_ / "3.gguf";
+  ASSERT_TRUE(env::write_file_atomic(file, bytes));
+  ASSERT_TRUE(catalog_->add_adapter("adapter-3", base_, file, crypto::sha256(as_bytes(bytes)),
+                                    source_of(record(3))));
+  EXPECT_FALSE(take_up(*catalog_, book_,
+                       {.candidate = "adapter-3",
+                        .publication = record(3),
+                        .name = longest,
+                        .on_trial = true,
+                        .why = "it passed",
+                        .now_ms = 7}));
+  EXPECT_EQ(state(2), Decision::State::kRolledBack);
+  EXPECT_FALSE(book().decisions.contains(record(3)));
+  const Rollout left = book().rollouts.at(longest);
+  EXPECT_EQ(left.publication, record(1));
+  EXPECT_EQ(left.stage, Stage::kAll);
+  EXPECT_EQ(left.votes, (Votes{.up = 5, .down = 1}));
+}
+
 TEST_F(TakeUpTest, TheOneOnTrialAnswersAllOnceItIsTakenOutright) {
   taken(1);
   taken(2, true);

@@ -142,11 +142,9 @@ Result<JobFolder> JobFolder::open(const env::Path& jobs, std::string_view id) {
 }
 
 Result<std::vector<JobFolder>> JobFolder::list(const env::Path& jobs) {
-  auto names = env::names_in(jobs);
-  if (!names && names.error().code == ErrorCode::kNotFound) return std::vector<JobFolder>();
-  if (!names) return std::unexpected(names.error());
+  const auto names = LOAM_TRY(env::names_if_there(jobs));
   std::vector<JobFolder> out;
-  for (const std::string& name : *names)
+  for (const std::string& name : names)
     if (auto job = open(jobs, name)) out.push_back(*std::move(job));
   std::ranges::sort(out, [](const JobFolder& a, const JobFolder& b) {
     return std::pair(b.spec().created_ms, b.spec().id) <

@@ -33,13 +33,7 @@ class Work {
     try {
       return run();
     } catch (const std::bad_alloc&) {
-      const std::uint64_t cap = setup_.memory_bytes_cap;
-      return fail(ErrorCode::kResourceExhausted,
-                  format("train: it needed more memory than {}",
-                         cap == 0 ? "there is" : format("the {} MiB that it may use", cap >> 20)),
-                  format("allow more with training.memory_max; `loam train resume {}` then goes on "
-                         "from the last checkpoint",
-                         job_.spec().id));
+      return std::unexpected(out_of_memory(setup_.memory_bytes_cap, job_.spec().id));
     }
   }
 
@@ -65,7 +59,7 @@ class Work {
     const Examples examples = LOAM_TRY(read_texts(model));
     // Now, as the engine that made tokens, which has limits of its own, would inherit it.
     if (setup_.memory_bytes_cap > 0)
-      LOAM_TRY(env::limit_memory(setup_.memory_bytes_cap, job_.spec().threads));
+      LOAM_TRY(env::limit_data(setup_.memory_bytes_cap, job_.spec().threads));
     LOAM_TRY(doing("reading the model"));
     const train::Weights weights = LOAM_TRY(train::read_weights(*source));
     LOAM_TRY(check_tokens(examples, weights.shape.vocabulary, model.name));
@@ -265,6 +259,20 @@ Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::str
                   format("train on {}: its tokenizer makes tokens that it has no row for", model),
                   "the file is damaged or was put together wrongly; pull another one");
   return {};
+}
+
+Error out_of_memory(std::uint64_t bytes_cap, std::string_view job) {
+  if (bytes_cap == 0)
+    return {ErrorCode::kResourceExhausted, "train: it needed more memory than there is",
+            format("free some; `loam train resume {}` then goes on from the last checkpoint. A "
+                   "smaller per_device_train_batch_size or cutoff_len, in a new training, needs "
+                   "less",
+                   job)};
+  return {ErrorCode::kResourceExhausted,
+          format("train: it needed more memory than the {} MiB that it may use", bytes_cap >> 20),
+          format("training.memory_max, or memory_max, allows more; `loam train resume {}` then "
+                 "goes on from the last checkpoint",
+                 job)};
 }
 
 Result<JobStatus> work(const JobFolder& job, const WorkSetup& setup) {

@@ -38,6 +38,10 @@ Result<> check_size(const Recipe& recipe, const catalog::Model& model);
 /// @error InvalidArgument.
 Result<> check_tokens(const Examples& examples, std::size_t vocabulary, std::string_view model);
 
+/// What a job ends with that was refused memory: beyond `bytes_cap`, or, if that is 0, beyond what
+/// the machine has.
+Error out_of_memory(std::uint64_t bytes_cap, std::string_view job);
+
 /// Works until the job is done, or is asked to stop; goes on where an earlier process was. What
 /// fails is also said in the job's state. The result lies in result():
 ///   adapter.gguf                                     what llama.cpp and this program load

@@ -43,6 +43,17 @@ TEST(Work, ATokenizerThatMakesMoreTokensThanTheModelHasRowsIsRefused) {
   }
 }
 
+TEST(Work, WhoRunsOutOfMemoryIsToldWhatWouldHelp) {
+  const Error capped = out_of_memory(std::uint64_t{20} << 20, "ftjob-1");
+  EXPECT_TRUE(capped.message.contains("the 20 MiB that it may use")) << capped.message;
+  EXPECT_TRUE(capped.hint.contains("training.memory_max, or memory_max")) << capped.hint;
+  const Error none_left = out_of_memory(0, "ftjob-1");
+  EXPECT_TRUE(none_left.message.contains("than there is")) << none_left.message;
+  EXPECT_FALSE(none_left.hint.contains("memory_max")) << none_left.hint;
+  for (const Error& error : {capped, none_left})
+    EXPECT_TRUE(error.hint.contains("loam train resume ftjob-1")) << error.hint;
+}
+
 TEST(Work, ARunThatDoesNotFitIntoMemoryIsRefusedWithWhatItTakes) {
   const train::Shape shape = train::testing::toy_shape();
   const Recipe recipe;

@@ -133,6 +133,7 @@ def test_too_few_held_out_answers_are_inconclusive(home, passed):
     assert report["tries_before"] == 1
     kept = [json.loads(line) for line in loam(home, "gate", "ls", "--json").splitlines()]
     mine = [one for one in kept if one["adapter_sha256"] == report["adapter_sha256"]]
+    assert len(mine) >= 3  # one replay at least
     assert [(one["verdict"], one["standing"]) for one in mine[:2]] == [("pass", "earlier"), ("inconclusive", "newest")]
     assert all(one["standing"].startswith("replay, ") for one in mine[2:])
 

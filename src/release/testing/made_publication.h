@@ -49,7 +49,7 @@ class MadePublication {
       ids.push_back(log.data("What of " + number + "?", number + " is followed by one more.",
                              {.licence = licences[static_cast<std::size_t>(i) % licences.size()]}));
     }
-    log.vote(ids[0], ledger::Vote::kUp);
+    vote = log.vote(ids[0], ledger::Vote::kUp);
     edit = log.edit(ids[1], "What of 104729?", "It is the ten-thousandth prime.");
     unused = log.vote(unused, ledger::Vote::kUp);
     auto built = dataset::build(data_set(),
@@ -80,6 +80,7 @@ class MadePublication {
   dataset::testing::MadeLog log;
   std::vector<ledger::RecordId> ids;  // of the answers
   ledger::RecordId edit;
+  ledger::RecordId vote;  // that the data set was made of too
   ledger::RecordId unused{crypto::sha256(as_bytes("elsewhere"))};  // a record that is in no row
   dataset::Roots roots;
   std::string report;
