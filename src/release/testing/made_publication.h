@@ -28,11 +28,14 @@ inline std::string made_report(const tuning::JobFolder& job, const crypto::Diges
   const gate::Amounts amounts = gate::amounts_of(out.profile);
   const std::int64_t candidate = verdict == gate::Outcome::kFail ? 3'000'000 : 1'000'000;
   if (verdict != gate::Outcome::kInconclusive)
-    out.measured.losses.resize(
-        amounts.items_min,
-        {.record = "one", .tokens = 20, .base = 2'000'000, .candidate = candidate});
+    for (std::size_t i = 0; i < amounts.items_min; ++i)
+      out.measured.losses.push_back({.record = "r" + std::to_string(i),
+                                     .tokens = 20,
+                                     .base = 2'000'000,
+                                     .candidate = candidate});
   out.measured.tasks.resize(amounts.tasks, {"copy", true, true});
-  out.measured.samples.resize(amounts.samples);
+  for (std::size_t i = 0; i < amounts.samples; ++i)
+    out.measured.samples.push_back({.record = "r" + std::to_string(i)});
   LOAM_CHECK(out.verdict().outcome == verdict);
   return gate::report_text(out);
 }
