@@ -149,7 +149,8 @@ TEST_F(LoamShareTest, APreviewsHeaderIsTheOneThatIsPostedButForWhatItNames) {
   const Reply shared = share(R"(,"now":true)", owner_);
   const std::string record = "/loam/v1/records/" + text_of(at(shared.json, "record"));
   const codec::Value posted = get(record, owner_).json;
-  std::set<std::string> named = {"id", "index", "retracted", "blocked", "body", "referred_to_by"};
+  std::set<std::string> named = {"id",      "index", "log",           "retracted",
+                                 "blocked", "body",  "referred_to_by"};
   for (const codec::Value& name : testing::items(at(shown, "set_when_published")))
     named.insert(text_of(name));
   const codec::Value header = at(shown, "header");
