@@ -18,11 +18,10 @@ class BoundedQueue {
 
   /// False, and nothing done, if the queue is full or closed. Never blocks.
   [[nodiscard]] bool try_push(T item) {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (closed_ || items_.size() >= items_max_) return false;
-      items_.push_back(std::move(item));
-    }
+    const std::scoped_lock lock(mutex_);
+    if (closed_ || items_.size() >= items_max_) return false;
+    items_.push_back(std::move(item));
+    // Under the lock: once the item is taken, its taker may have the queue destroyed.
     ready_.notify_one();
     return true;
   }
