@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "dataset/duplicates.h"
@@ -110,13 +111,13 @@ std::vector<ViewRow> unlike(const std::vector<dataset::Signature>& learned,
 Result<std::vector<ViewRow>> ordered_rows(const env::Path& set, Stage stage,
                                           const std::function<bool(const ViewRow&)>& wanted,
                                           const Nonce& nonce) {
-  std::vector<std::pair<crypto::Digest, ViewRow>> found;
+  std::multimap<crypto::Digest, ViewRow> found;  // a record may have two pairs, in one place
   LOAM_TRY(for_each_row(set, stage, [&](ViewRow row) -> Result<> {
-    if (wanted(row)) found.emplace_back(place_of(nonce, row.record), std::move(row));
+    if (!wanted(row)) return {};
+    const crypto::Digest place = place_of(nonce, row.record);
+    found.emplace(place, std::move(row));
     return {};
   }));
-  // A record may have two pairs, in one place.
-  std::ranges::stable_sort(found, {}, [](const auto& item) { return item.first; });
   std::vector<ViewRow> out;
   for (auto& [place, row] : found) out.push_back(std::move(row));
   return out;
