@@ -1,5 +1,6 @@
 #include "commons/known_logs.h"
 
+#include "commons/follow.h"
 #include "env/file.h"
 #include "ledger/home.h"
 
@@ -47,12 +48,9 @@ Result<bool> KnownLogs::retracted_in_another(const ledger::RecordId& id,
                                              const ledger::Storage& home) const {
   for (const auto& log : logs_) {
     if (log.get() == &home) continue;
-    for (const ledger::StoredRecord& found : LOAM_TRY(log->referring_to(id))) {
-      const ledger::Header& header = found.record.header;
-      if (header.kind == ledger::Kind::kRetraction &&
-          LOAM_TRY(ledger::speaks_for(home, header.author, author)))
-        return true;
-    }
+    const auto referring = LOAM_TRY(log->referring_to(id));
+    for (const crypto::PublicKey& key : retractors_among(referring))
+      if (LOAM_TRY(ledger::speaks_for(home, key, author))) return true;
   }
   return false;
 }
