@@ -2,6 +2,7 @@
 import json
 
 import harness
+import toy_model
 
 RECIPE = """
 lora_rank = 4
@@ -40,11 +41,23 @@ def share(node, home, made, model="smollm2"):
         assert status == 201, shared
         status, edited = node.post(f"/loam/v1/records/{shared['record']}/edit", {"answer": answer, "now": True}, headers=node.owner())
         assert status == 201, edited
+    wait_published(node, home)
+
+
+def wait_published(node, home):
     for _ in range(400):
         head = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))
         if head["published"] == head["size"]:
             return
     raise AssertionError(head)
+
+
+def toy_home(home):
+    """Gives it a model of a million parameters, and twelve of its answers, each with a person's edit."""
+    toy_model.write(home / "toy.gguf", (harness.ROOT / "LICENSE").read_text())
+    with harness.Node(home=home) as node:
+        loam(home, "pull", home / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
+        share(node, home, pairs(0, 12), model="toy")
 
 
 def train(home, data, name, settings):

@@ -14,8 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import harness
-import toy_model
-from sailor import loam, pairs, share
+from sailor import loam, toy_home
 
 WHOLE = """
 finetuning_type = "full"
@@ -32,11 +31,8 @@ DISK_MIB = 20  # one checkpoint of the toy has 11.6 MiB
 def home(tmp_path_factory):
     """A home with a model of a million parameters and a data set of its shared answers; no node runs on it."""
     home = tmp_path_factory.mktemp("home")
-    toy_model.write(home / "toy.gguf", (harness.ROOT / "LICENSE").read_text())
-    with harness.Node(home=home) as node:
-        loam(home, "pull", home / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
-        share(node, home, pairs(0, 12), model="toy")
-        loam(home, "data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet")
+    toy_home(home)
+    loam(home, "data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet")
     return home
 
 

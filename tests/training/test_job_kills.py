@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import harness
-import toy_model
-from sailor import loam, pairs, share
+from sailor import loam, toy_home
 
 KILLS = int(os.environ.get("LOAM_KILLS", "8"))  # ./check --deep sets 200
 RECIPE = """
@@ -28,10 +27,7 @@ save_steps = 1
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    toy_model.write(home / "toy.gguf", (harness.ROOT / "LICENSE").read_text())
-    with harness.Node(home=home) as node:
-        loam(home, "pull", home / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
-        share(node, home, pairs(0, 12), model="toy")
+    toy_home(home)
     loam(home, "data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet")
     (home / "recipe.toml").write_text(RECIPE)
     return home

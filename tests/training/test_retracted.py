@@ -4,8 +4,7 @@ import json
 import pytest
 
 import harness
-import toy_model
-from sailor import loam, pairs, share
+from sailor import loam, toy_home, wait_published
 
 RECIPE = """
 finetuning_type = "full"
@@ -20,10 +19,7 @@ FEW, MANY = 2, 3_000  # many: it is stopped
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    toy_model.write(home / "toy.gguf", (harness.ROOT / "LICENSE").read_text())
-    with harness.Node(home=home) as node:
-        loam(home, "pull", home / "toy.gguf", "--name", "toy", url=node.url, token=node.token())
-        share(node, home, pairs(0, 12), model="toy")
+    toy_home(home)
     for name, steps in (("few", FEW), ("many", MANY)):
         (home / f"{name}.toml").write_text(RECIPE.format(steps=steps))
     build(home, "set")
@@ -42,11 +38,7 @@ def retract(home, record):
     with harness.Node(home=home) as node:
         status, said = node.post(f"/loam/v1/records/{record}/retract", {}, headers=node.owner())
         assert status == 200, said
-        for _ in range(400):
-            head = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))
-            if head["published"] == head["size"]:
-                return
-    raise AssertionError(head)
+        wait_published(node, home)
 
 
 def test_a_data_set_with_a_text_that_was_retracted_since_is_not_learned_from(home):

@@ -10,7 +10,7 @@ import pytest
 
 import harness
 import toy_model
-from sailor import loam, pairs, share
+from sailor import loam, pairs, share, wait_published
 
 RECIPE = """
 cutoff_len = 160
@@ -20,14 +20,6 @@ learning_rate = 3e-3
 """
 WHOLE = RECIPE + 'finetuning_type = "full"\n'
 NICENESS = 10  # env::work_in_background
-
-
-def published(node, home):
-    for _ in range(400):
-        head = json.loads(loam(home, "ledger", "head", "--json", url=node.url, token=node.token()))
-        if head["published"] == head["size"]:
-            return
-    raise AssertionError(head)
 
 
 def vote(node, records, thumb):
@@ -56,7 +48,7 @@ def home(tmp_path_factory):
         share(node, home, ((question, f"Nobody has seen it, says {question[10:21]}, and I shall not look for it.")
                            for question, _ in pairs(100, 16)), model="toy")
         vote(node, edits(node) - good, "down")
-        published(node, home)
+        wait_published(node, home)
     loam(home, "data", "build", "--out", home / "set", "--where", "kind = edit", "--no-parquet")
     return home
 
