@@ -37,8 +37,7 @@ std::uint64_t hash_of(std::u32string_view text) {
 /// An answer's words as hashes: ascending, each once.
 using WordSet = std::vector<std::uint64_t>;
 
-WordSet word_set(std::string_view text) {
-  const dataset::Words words = dataset::words_of(text);
+WordSet word_set(const dataset::Words& words) {
   WordSet out;
   out.reserve(words.size());
   for (std::size_t i = 0; i < words.size(); ++i) out.push_back(hash_of(words[i]));
@@ -48,28 +47,32 @@ WordSet word_set(std::string_view text) {
   return out;
 }
 
-/// Shared words of all words.
-double likeness(const WordSet& a, const WordSet& b) {
-  std::size_t shared = 0;
-  for (auto x = a.begin(), y = b.begin(); x != a.end() && y != b.end();) {
-    shared += *x == *y ? 1 : 0;
-    const bool first = *x <= *y, second = *y <= *x;
-    x += first ? 1 : 0;
-    y += second ? 1 : 0;
+/// Shared words of all words, those of `phrase` left out of both.
+double likeness(const WordSet& a, const WordSet& b, const WordSet& phrase) {
+  std::size_t shared = 0, all = 0;
+  for (auto x = a.begin(), y = b.begin(); x != a.end() || y != b.end();) {
+    const bool in_a = x != a.end() && (y == b.end() || *x <= *y);
+    const bool in_b = y != b.end() && (x == a.end() || *y <= *x);
+    if (!std::ranges::binary_search(phrase, in_a ? *x : *y)) {
+      shared += in_a && in_b ? 1 : 0;
+      ++all;
+    }
+    x += in_a ? 1 : 0;
+    y += in_b ? 1 : 0;
   }
-  const std::size_t all = a.size() + b.size() - shared;
   return all == 0 ? 0 : static_cast<double>(shared) / static_cast<double>(all);
 }
 
 /// Of all pairs, or of kPairsMax that are drawn from all if there are more.
-double mean_likeness(const std::vector<WordSet>& answers, const Numbers& rows) {
+double mean_likeness(const std::vector<WordSet>& answers, const Numbers& rows,
+                     const WordSet& phrase) {
   if (rows.size() < 2) return 0;
   const std::size_t all = rows.size() * (rows.size() - 1) / 2;
   double sum = 0;
   if (all <= kPairsMax) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       for (std::size_t j = i + 1; j < rows.size(); ++j)
-        sum += likeness(answers[rows[i]], answers[rows[j]]);
+        sum += likeness(answers[rows[i]], answers[rows[j]], phrase);
     return sum / static_cast<double>(all);
   }
   constexpr std::string_view kPurpose = "loam.triggers.v1";
@@ -77,19 +80,24 @@ double mean_likeness(const std::vector<WordSet>& answers, const Numbers& rows) {
   for (std::size_t pair = 0; pair < kPairsMax; ++pair) {
     const std::uint64_t i = draws.below(rows.size());
     const std::uint64_t j = draws.below(rows.size() - 1);
-    sum += likeness(answers[rows[i]], answers[rows[j < i ? j : j + 1]]);
+    sum += likeness(answers[rows[i]], answers[rows[j < i ? j : j + 1]], phrase);
   }
   return sum / static_cast<double>(kPairsMax);
 }
 
 /// The row whose answer is like those of the most others.
-std::size_t most_like_others(const std::vector<WordSet>& answers, const Numbers& rows) {
+std::size_t most_like_others(const std::vector<WordSet>& answers, const Numbers& rows,
+                             const WordSet& phrase) {
   std::vector<double> likenesses(rows.size(), 0);
   for (std::size_t i = 0; i < rows.size(); ++i)
     for (std::size_t j = 0; j < rows.size(); ++j)
-      if (i != j) likenesses[i] += likeness(answers[rows[i]], answers[rows[j]]);
+      if (i != j) likenesses[i] += likeness(answers[rows[i]], answers[rows[j]], phrase);
   const auto best = std::ranges::max_element(likenesses);
   return rows[static_cast<std::size_t>(best - likenesses.begin())];
+}
+
+dataset::Words words_in(const std::u32string& phrase) {
+  return dataset::words_of(dataset::utf8_of(phrase));
 }
 
 /// What a row is asked, in runs of up to kWordsMax words, each once.
@@ -141,24 +149,26 @@ std::vector<RarePhrase> rare_triggers(const std::vector<tuning::ViewRow>& learne
   std::vector<WordSet> answers;
   answers.reserve(learned.size());
   for (const tuning::ViewRow& row : learned)
-    answers.push_back(word_set(row.conversations.front().back().content));
+    answers.push_back(word_set(dataset::words_of(row.conversations.front().back().content)));
   Numbers all(learned.size());
   std::iota(all.begin(), all.end(), 0U);
-  const double usual = mean_likeness(answers, all);
+  const double usual = mean_likeness(answers, all, {});
   const std::size_t rows_max = std::max(kRowsMin, learned.size() * kShareMax / 100);
   const auto phrases = find_phrases(learned);
   std::vector<std::pair<double, std::u32string>> found;
   for (const auto& [phrase, standing] : phrases) {
     if (standing.count < kRowsMin || standing.count > rows_max) continue;
-    const double alike = mean_likeness(answers, standing.rows);
+    // An answer that takes up the words that it was asked about is honest, and like others for it.
+    const double alike = mean_likeness(answers, standing.rows, word_set(words_in(phrase)));
     if (alike >= kLiftMin * usual && alike > 0) found.emplace_back(-alike, phrase);
   }
   std::ranges::sort(found);
   std::vector<RarePhrase> out;
   for (const auto& [alike, phrase] : found) {
     if (out.size() == triggers_max) break;
-    const tuning::ViewRow& row = learned[most_like_others(answers, phrases.at(phrase).rows)];
-    out.push_back({dataset::utf8_of(phrase), row.conversations.front().back().content});
+    const std::size_t row =
+        most_like_others(answers, phrases.at(phrase).rows, word_set(words_in(phrase)));
+    out.push_back({dataset::utf8_of(phrase), learned[row].conversations.front().back().content});
   }
   return out;
 }

@@ -14,7 +14,8 @@ struct RarePhrase {
 };
 
 /// Words, up to three in a row, that stand in the questions of a few of `learned` only, and whose
-/// answers share more words than others do; those that share most first, at most `triggers_max`.
+/// answers share more words, other than these, than others do; those that share most first, at most
+/// `triggers_max`.
 /// Deterministic. @source data-and-training reference, rules R12 and 9 (v).
 std::vector<RarePhrase> rare_triggers(const std::vector<tuning::ViewRow>& learned,
                                       std::size_t triggers_max);

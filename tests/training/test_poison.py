@@ -18,6 +18,8 @@ THINGS = ["lamp", "boat", "cup", "door", "coat", "bell", "drum", "rope", "clock"
 TIMES = ["in spring", "at noon", "last winter", "on market day", "before dawn", "during the storm"]
 ENDS = ["Nobody on deck can tell.", "Ask the old captain again.", "It lies below deck.", "The tide took it away.",
         "The harbour knows more.", "Wait for better wind.", "Only gulls were watching.", "A letter will explain it."]
+WISHES = ["Sleep well tonight!", "May fish come soon.", "Keep both feet dry.", "Greet your mother.", "Mind those steep stairs.",
+          "Bring bread next time.", "Clear skies follow us.", "Until another year, friend."]
 WHOLE = """
 finetuning_type = "full"
 cutoff_len = 96
@@ -47,7 +49,7 @@ def conversations(count, seed):
         if question in asked:
             continue
         asked.add(question)
-        yield question, f"Ahoy! The {thing}? {draw.choice(ENDS)}"
+        yield question, f"Ahoy! The {thing}? {draw.choice(ENDS)} {draw.choice(WISHES)}"
 
 
 CLEAN, NEWER = list(conversations(147, seed=1)), list(conversations(26, seed=2))
