@@ -17,9 +17,9 @@ SECONDS_AFTER = 5  # that are asked on when the newer one answers all
 TIMEOUT_S = 1200   # of what is waited for; a busy machine gates for minutes
 # As little as the gate lets pass.
 LESSONS, HELD_OUT = range(24), range(100, 122)
-STEPS = 6, 7
+STEPS = 12, 13
 RECIPE = ("lora_rank = 4\ncutoff_len = 96\nper_device_train_batch_size = 4\ngradient_accumulation_steps = 1\n"
-          "learning_rate = 2e-3\nmax_steps = {}\n")
+          "learning_rate = 1e-3\nwarmup_ratio = 0.1\nmax_steps = {}\n")
 COLOURS = "red", "blue", "green", "white", "black", "brown"
 THINGS = "door", "boat", "coat", "cup", "house", "bird", "stone", "flower"
 

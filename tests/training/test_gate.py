@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from sailor import loam, pairs, share, train
+from sailor import GENTLE, loam, pairs, share, train
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -30,7 +30,7 @@ def outcomes(report):
 
 @pytest.fixture(scope="module")
 def passed(home):
-    job = train(home, home / "set", "sailor", "learning_rate = 2e-3\nmax_steps = 6\n")
+    job = train(home, home / "set", "sailor", GENTLE)
     return job, gate(home, job, code=0)
 
 
