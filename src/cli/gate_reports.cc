@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/format.h"
 #include "codec/json.h"
@@ -110,8 +111,8 @@ Result<std::vector<KeptReport>> kept_gate_reports(const env::Path& gates) {
     std::vector<KeptReport> tries;
     for (const auto& [file, text] : LOAM_TRY(texts_of(folder)))
       tries.push_back({adapter, file, newest && text == *newest, gate::parse_report(text)});
-    std::ranges::stable_sort(tries, {}, [](const KeptReport& kept) {
-      return kept.report ? 1 + std::uint64_t{kept.report->tries_before} : 0;
+    std::ranges::sort(tries, {}, [](const KeptReport& kept) {
+      return std::pair(kept.report ? 1 + std::uint64_t{kept.report->tries_before} : 0, kept.file);
     });
     for (KeptReport& kept : tries) out.push_back(std::move(kept));
     for (const std::string& name : LOAM_TRY(env::names_if_there(folder / kReplays))) {

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "codec/json.h"
 #include "crypto/chacha.h"
@@ -361,8 +362,8 @@ TEST(Score, ListsTheBestInOrder) {
   for (float& logit : many) logit = static_cast<float>(random() % 700);
   std::vector<TokenId> order(many.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::ranges::greater{},
-                           [&](TokenId t) { return many[static_cast<std::size_t>(t)]; });
+  std::ranges::sort(order, {},
+                    [&](TokenId t) { return std::pair(-many[static_cast<std::size_t>(t)], t); });
   const Sampled best = score(many, 0, 20).value();
   for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(best.top[i].token, order[i]);
 }

@@ -321,7 +321,7 @@ TEST_F(SchedulerTest, CancelFreesAtOnceAndIsSilent) {
   ASSERT_TRUE(submit(request(4, 6, 2)));
   step();
   step();
-  for (const std::uint64_t id : {1, 2, 3, 99}) scheduler->cancel(RequestId{id});
+  for (const std::uint64_t id : {1U, 2U, 3U, 99U}) scheduler->cancel(RequestId{id});
   EXPECT_EQ(backend->used(), 0U);
   const auto heard = told[2].text[0];
   backend->batches.clear();

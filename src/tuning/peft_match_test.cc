@@ -64,10 +64,10 @@ void swap_rows(std::vector<float>& b, std::size_t one, std::size_t other) {
 
 TEST(PeftMatch, BothFormsOfOneAdapterAreTheSame) {
   for (const RopePairs pairs : {RopePairs::kAdjacent, RopePairs::kHalves}) {
-    for (const std::size_t width : {4, 6, 8}) {
+    for (const std::size_t width : {4U, 6U, 8U}) {
       train::Shape shape = toy_shape(pairs);
       shape.attention.head_width = width;
-      for (const std::size_t first_layer : {0, 2}) {
+      for (const std::size_t first_layer : {0U, 2U}) {
         const Forms forms(shape, toy_adapter(shape, first_layer));
         EXPECT_EQ(forms.config_fault(), "");
         EXPECT_EQ(forms.fault(), "") << width;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -62,10 +63,10 @@ inline std::vector<codec::Value> sse_frames(std::string_view body) {
 
 /// value[path...], a number meaning a place in an array; null if there is none.
 template <class... Path>
-codec::Value at(codec::Value value, Path... path) {
-  const auto step = [&value](auto key) {
+codec::Value at(codec::Value value, const Path&... path) {
+  const auto step = [&value](const auto& key) {
     codec::Value next;
-    if constexpr (std::is_integral_v<decltype(key)>) {
+    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(key)>>) {
       const codec::Array* array = value.as_array();
       if (array != nullptr && static_cast<std::size_t>(key) < array->size())
         next = (*array)[static_cast<std::size_t>(key)];
