@@ -58,11 +58,11 @@ def how(suite, rounds):
     return f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns. "
 
 
-def write_up(root, suite, results, rounds):
-    """A suite's section."""
+def write_up(root, suite, only, results, rounds):
+    """The section of a suite, or of those of its figures that `only` names."""
     memory_kb = int(first_match("/proc/meminfo", "MemTotal").split()[0])
     lines = [
-        f"## {suite}",
+        f"## {suite}: {only}" if only else f"## {suite}",
         "",
         f"{how(suite, rounds)}{about(root, suite)}",
         "",
@@ -85,10 +85,14 @@ def write_up(root, suite, results, rounds):
     return "\n".join(lines) + "\n"
 
 
-def keep(page, suite, section):
-    """Puts a suite's section in the place of its older one."""
+def keep(page, section):
+    """Puts a section in the place of its older one; that of a whole suite also in the place of those of its figures."""
+    def title(part):
+        return part.partition("\n")[0]
+
     sections = {}
     for part in re.split(r"^(?=## )", page.read_text() if page.exists() else "", flags=re.M)[1:]:
-        sections[part.split()[1]] = part.strip() + "\n"
-    sections[suite] = section
+        if not title(part).startswith(f"{title(section)}:"):
+            sections[title(part)] = part.strip() + "\n"
+    sections[title(section)] = section
     page.write_text("\n".join([HEAD, *sections.values()]))
