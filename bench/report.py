@@ -58,13 +58,19 @@ def how(suite, rounds):
     return f"Ratios are medians over {rounds} rounds of one run, Loam and its peer in turns. "
 
 
+def introduction(root, suite, results, rounds):
+    if all(row.get("once") for row in results):
+        return "Measured once, without a peer, with the starter model (SmolLM2-135M-Instruct, Q4_1)."
+    return how(suite, rounds) + about(root, suite)
+
+
 def write_up(root, suite, only, results, rounds):
     """The section of a suite, or of those of its figures that `only` names."""
     memory_kb = int(first_match("/proc/meminfo", "MemTotal").split()[0])
     lines = [
         f"## {suite}: {only}" if only else f"## {suite}",
         "",
-        f"{how(suite, rounds)}{about(root, suite)}",
+        introduction(root, suite, results, rounds),
         "",
         f"- machine: {first_match('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores, "
         f"{memory_kb / 2**20:.0f} GB, {platform.system()} {platform.release()}",

@@ -150,4 +150,4 @@ def swap(loam, model):
             "target": "no dropped request", "result": f"{dropped} dropped", "reached": not dropped,
             "detail": f"{CLIENTS} clients without pause, 8 tokens each: while it answers unheard, a tenth of the prompts, all, "
                       f"and {SECONDS_AFTER} s more; longest wait for a whole answer {max(waits):.2f} s, median {median(waits):.2f} s; "
-                      f"a restart takes {restart:.2f} s from the stop to the first token"}
+                      f"a restart takes {restart:.2f} s from the stop to the first token", "once": True}

@@ -131,7 +131,7 @@ class Bench:
             seconds = time.monotonic() - begin
         [parts] = [line.removeprefix("took: ") for line in report.splitlines() if line.startswith("took: ")]
         return {"figure": f"a whole gate, profile own, {said['gate']['held_out']} held-out answers, by `loam gate run`", "against": "-",
-                "target": "-", "result": f"{seconds / 60:.1f} min", "reached": None, "detail": parts}
+                "target": "-", "result": f"{seconds / 60:.1f} min", "reached": None, "detail": parts, "once": True}
 
     def swap(self):
         return swap(self.trainers.programs["loam"], self.trainers.model)
