@@ -7,7 +7,7 @@ from pathlib import Path
 import harness
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "training"))
-from sailor import GENTLE, loam, pairs, share, train  # noqa: E402
+from sailor import gentle, loam, pairs, share, train  # noqa: E402
 
 
 class Publisher:
@@ -64,14 +64,14 @@ def test_a_newer_adapter_is_tried_and_given_up_when_people_dislike_it(tmp_path):
     with harness.Node(home=home_a, model="smollm2", settings=["load.threads=1"]) as node_a, \
             harness.Node(home=home_b, model="smollm2", settings=["load.threads=1", "channels.poll=2"]) as node_b:
         a, b = Publisher(home_a, node_a), Follower(home_b, node_b)
-        first = a.publish(GENTLE)
+        first = a.publish(gentle())
         key = json.loads(a("ledger", "head", "--json"))["verifier_key"]
         followed = json.loads(b("follow", "add", node_a.url + "/log", "--key", key, "--json"))
         b("channel", "set", followed["id"], "auto")
         assert b.wait_for(first, {"taken", "refused"})["state"] == "taken"
         assert b.ask(0)["model"] == "sailor"
 
-        second = a.publish(GENTLE.replace("12", "13"))
+        second = a.publish(gentle(steps=13))
         assert b.wait_for(second, {"shadow", "refused"})["state"] == "shadow"
         for i in range(400):
             assert b.ask(i)["model"] == "sailor"

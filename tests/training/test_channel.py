@@ -8,7 +8,7 @@ import cbor2
 import pytest
 
 import harness
-from sailor import GENTLE, loam, pairs, share, train
+from sailor import gentle, loam, pairs, share, train
 
 
 class Two:
@@ -26,7 +26,7 @@ class Two:
     def publish(self):
         share(self.node_a, self.home_a, pairs(0, 24))
         self.a("data", "build", "--out", self.home_a / "set", "--where", "kind = edit", "--no-parquet")
-        job = train(self.home_a, self.home_a / "set", "sailor", GENTLE)
+        job = train(self.home_a, self.home_a / "set", "sailor", gentle())
         share(self.node_a, self.home_a, pairs(100, 26))  # after the data set's height
         self.a("data", "build", "--out", self.home_a / "newer", "--where", "kind = edit", "--no-parquet")
         self.a("gate", "run", job["id"], "--newer", self.home_a / "newer", "-q")

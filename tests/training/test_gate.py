@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from sailor import GENTLE, loam, pairs, share, train
+from sailor import gentle, loam, pairs, share, train
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -30,7 +30,7 @@ def outcomes(report):
 
 @pytest.fixture(scope="module")
 def passed(home):
-    job = train(home, home / "set", "sailor", GENTLE)
+    job = train(home, home / "set", "sailor", gentle())
     return job, gate(home, job, code=0)
 
 
